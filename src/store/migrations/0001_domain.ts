@@ -1,0 +1,174 @@
+/** The first tables: members, handled updates, knowledge bases, outbox. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+/** Enabled and forced for every tenant table; the policy compares the row with the transaction's tenant. */
+const secured = [
+  "tenants",
+  "members",
+  "refusals",
+  "handled_updates",
+  "knowledge_bases",
+  "revisions",
+  "revision_files",
+  "files",
+  "blobs",
+  "notes",
+  "note_members",
+  "outbox"
+]
+
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  for (const statement of [
+    `CREATE TABLE tenants (
+      tenant_id text PRIMARY KEY,
+      created_at timestamptz NOT NULL DEFAULT now()
+    )`,
+    // People who may use a bot of the tenant.
+    `CREATE TABLE members (
+      tenant_id text NOT NULL REFERENCES tenants,
+      app text NOT NULL,
+      user_id bigint NOT NULL,
+      role text NOT NULL CHECK (role IN ('owner', 'member', 'reader')),
+      name text NOT NULL,
+      language text,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      PRIMARY KEY (tenant_id, app, user_id)
+    )`,
+    // Who was refused on which day, as a keyed digest: enough to refuse once a day, nothing about the person.
+    `CREATE TABLE refusals (
+      tenant_id text NOT NULL REFERENCES tenants,
+      app text NOT NULL,
+      refused_on date NOT NULL,
+      digest bytea NOT NULL,
+      PRIMARY KEY (tenant_id, app, refused_on, digest)
+    )`,
+    // Every update whose effects are durable. The one place that decides whether something is done.
+    `CREATE TABLE handled_updates (
+      tenant_id text NOT NULL REFERENCES tenants,
+      bot_id bigint NOT NULL,
+      update_id bigint NOT NULL,
+      unit text NOT NULL,
+      handled_at timestamptz NOT NULL DEFAULT now(),
+      PRIMARY KEY (tenant_id, bot_id, update_id)
+    )`,
+    `CREATE TABLE knowledge_bases (
+      tenant_id text NOT NULL REFERENCES tenants,
+      name text NOT NULL,
+      head bigint NOT NULL DEFAULT 0,
+      PRIMARY KEY (tenant_id, name)
+    )`,
+    `CREATE TABLE blobs (
+      tenant_id text NOT NULL REFERENCES tenants,
+      hash text NOT NULL CHECK (hash ~ '^[0-9a-f]{64}$'),
+      bytes bytea NOT NULL,
+      PRIMARY KEY (tenant_id, hash)
+    )`,
+    `CREATE TABLE revisions (
+      tenant_id text NOT NULL,
+      kb text NOT NULL,
+      number bigint NOT NULL,
+      kind text NOT NULL,
+      author_name text NOT NULL,
+      author_email text NOT NULL,
+      date_ms bigint NOT NULL,
+      message text NOT NULL,
+      raw_commit bytea,
+      PRIMARY KEY (tenant_id, kb, number),
+      FOREIGN KEY (tenant_id, kb) REFERENCES knowledge_bases (tenant_id, name)
+    )`,
+    // `previous` is the content the change replaced, which undo restores.
+    `CREATE TABLE revision_files (
+      tenant_id text NOT NULL,
+      kb text NOT NULL,
+      number bigint NOT NULL,
+      path text NOT NULL,
+      blob text,
+      mode text NOT NULL,
+      previous text,
+      previous_mode text,
+      PRIMARY KEY (tenant_id, kb, number, path),
+      FOREIGN KEY (tenant_id, kb, number) REFERENCES revisions (tenant_id, kb, number),
+      FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, hash)
+    )`,
+    `CREATE INDEX revision_files_path ON revision_files (tenant_id, kb, path, number)`,
+    // The files of the head, so that nobody replays the log to read one.
+    `CREATE TABLE files (
+      tenant_id text NOT NULL,
+      kb text NOT NULL,
+      path text NOT NULL,
+      blob text NOT NULL,
+      mode text NOT NULL,
+      number bigint NOT NULL,
+      PRIMARY KEY (tenant_id, kb, path),
+      FOREIGN KEY (tenant_id, kb) REFERENCES knowledge_bases (tenant_id, name),
+      FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, hash)
+    )`,
+    // A note whose file is gone keeps its row with `removed`, so that a late edit of its message finds it.
+    `CREATE TABLE notes (
+      tenant_id text NOT NULL,
+      kb text NOT NULL,
+      note_id text NOT NULL,
+      path text NOT NULL,
+      title text NOT NULL,
+      category text NOT NULL,
+      tags text[] NOT NULL,
+      created_ms bigint NOT NULL,
+      updated_ms bigint NOT NULL,
+      number bigint NOT NULL,
+      removed boolean NOT NULL DEFAULT false,
+      PRIMARY KEY (tenant_id, kb, note_id),
+      FOREIGN KEY (tenant_id, kb) REFERENCES knowledge_bases (tenant_id, name)
+    )`,
+    `CREATE INDEX notes_created ON notes (tenant_id, kb, created_ms DESC)`,
+    `CREATE INDEX notes_path ON notes (tenant_id, kb, path)`,
+    `CREATE TABLE note_members (
+      tenant_id text NOT NULL,
+      kb text NOT NULL,
+      note_id text NOT NULL,
+      bot_id bigint NOT NULL,
+      update_id bigint NOT NULL,
+      chat_id bigint NOT NULL,
+      message_id bigint NOT NULL,
+      album_id text,
+      date_s bigint NOT NULL,
+      block text NOT NULL,
+      PRIMARY KEY (tenant_id, kb, bot_id, chat_id, message_id),
+      FOREIGN KEY (tenant_id, kb, note_id) REFERENCES notes (tenant_id, kb, note_id)
+    )`,
+    `CREATE INDEX note_members_note ON note_members (tenant_id, kb, note_id)`,
+    `CREATE INDEX note_members_album ON note_members (tenant_id, kb, chat_id, album_id) WHERE album_id IS NOT NULL`,
+    `CREATE TABLE outbox (
+      tenant_id text NOT NULL REFERENCES tenants,
+      id bigint GENERATED ALWAYS AS IDENTITY,
+      app text NOT NULL,
+      bot_id bigint NOT NULL,
+      chat_id bigint NOT NULL,
+      thread_id bigint NOT NULL DEFAULT 0,
+      key text NOT NULL,
+      delivery text NOT NULL CHECK (delivery IN ('result', 'chatter')),
+      action text NOT NULL,
+      state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'unknown', 'dead')),
+      attempts int NOT NULL DEFAULT 0,
+      not_before timestamptz,
+      message_id bigint,
+      error text,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      settled_at timestamptz,
+      PRIMARY KEY (tenant_id, id),
+      UNIQUE (tenant_id, bot_id, key)
+    )`,
+    `CREATE INDEX outbox_open ON outbox (tenant_id, bot_id, chat_id, thread_id, id) WHERE state IN ('pending', 'sending')`
+  ]) {
+    yield* sql.unsafe(statement)
+  }
+  for (const table of secured) {
+    yield* sql.unsafe(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`)
+    yield* sql.unsafe(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`)
+    yield* sql.unsafe(`CREATE POLICY tenant_isolation ON ${table}
+      USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
+      WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`)
+    yield* sql.unsafe(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO zapiska_runtime`)
+  }
+})

@@ -1,0 +1,206 @@
+/**
+ * Everything the bot says, and every file it fetches, goes through this port. Callers never see grammY and
+ * never catch a 429: pacing, timeouts, retries and the circuit breaker are behind it.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+import type { Address } from "../domain/Address.ts"
+import { FormattedText } from "../domain/FormattedText.ts"
+import { type AppId, type BotId, ChatId, type MessageId, type TenantId } from "../domain/Ids.ts"
+import type { MediaFile } from "../domain/IncomingMessage.ts"
+
+/** A button under a message. `data` at most 64 bytes of UTF-8 (Bot API). */
+export const Button = Schema.Struct({
+  text: Schema.String,
+  data: Schema.String.check(
+    Schema.makeFilter((data: string) =>
+      Buffer.byteLength(data) <= 64 && data.length > 0 ? undefined : "callback data takes 1 to 64 bytes"
+    )
+  )
+})
+export type Button = typeof Button.Type
+
+/** What can be sent. `text` is 1 to 4,096 UTF-16 units: longer text is split before it gets here. */
+export const OutgoingContent = Schema.TaggedStruct("Text", {
+  text: FormattedText,
+  buttons: Schema.optionalKey(Schema.Array(Schema.Array(Button))),
+  linkPreview: Schema.optionalKey(Schema.Boolean)
+})
+export type OutgoingContent = typeof OutgoingContent.Type
+
+/** `date` in Unix seconds. */
+export interface SentMessage {
+  readonly messageId: MessageId
+  readonly date: number
+}
+
+/** One bot of one tenant. */
+export interface BotKey {
+  readonly tenant: TenantId
+  readonly app: AppId
+}
+
+export interface BotIdentity {
+  readonly id: BotId
+  readonly name: string
+  readonly username: string
+}
+
+/** Telegram asked to wait, longer than this call may. */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  method: Schema.String,
+  /** Unix milliseconds: nothing goes to this chat before. */
+  until: Schema.Int
+}) {
+  override get message() {
+    return `${this.method}: Telegram asked to wait until ${new Date(this.until).toISOString()}`
+  }
+}
+/** Certainly not done: no bytes left, or Telegram answered that it failed, and the retries are used up. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
+  method: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: Telegram cannot be reached (${this.reason}); it is tried again later`
+  }
+}
+/** Perhaps done: the answer was lost. A message that may have been sent is never sent again blindly. */
+export class Ambiguous extends Schema.TaggedError<Ambiguous>()("Ambiguous", {
+  method: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: the answer was lost (${this.reason}); it may or may not have been done`
+  }
+}
+/** The circuit breaker is open. `until`: Unix milliseconds of the next try. */
+export class CircuitOpen extends Schema.TaggedError<CircuitOpen>()("CircuitOpen", {
+  method: Schema.String,
+  until: Schema.Int
+}) {
+  override get message() {
+    return `${this.method}: not tried, Telegram has been failing; the next try is at ${new Date(this.until).toISOString()}`
+  }
+}
+/** Blocked, deactivated, kicked, or the chat is gone. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  method: Schema.String,
+  chat: Schema.optionalKey(ChatId),
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: the chat cannot be written to (${this.reason})`
+  }
+}
+/** The token is wrong or was revoked: the bot stops until it has a new one. */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  method: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: Telegram refuses the bot's token; get a valid one from @BotFather and start again`
+  }
+}
+/** The group became a supergroup with another id. */
+export class Migrated extends Schema.TaggedError<Migrated>()("Migrated", {
+  method: Schema.String,
+  to: ChatId
+}) {
+  override get message() {
+    return `${this.method}: the group is now ${this.to}`
+  }
+}
+/** The message to edit, delete or react to is gone. */
+export class TargetGone extends Schema.TaggedError<TargetGone>()("TargetGone", {
+  method: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: the message is no longer there (${this.reason})`
+  }
+}
+/** Telegram refuses the request itself; trying again cannot help. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  method: Schema.String,
+  code: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.method}: refused with ${this.code}: ${this.reason}`
+  }
+}
+/** A limit of the Bot API, checked before anything is sent or fetched. Sizes in bytes or UTF-16 units. */
+export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
+  what: Schema.String,
+  size: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message() {
+    return `${this.what} is ${this.size}, Telegram allows ${this.limit}`
+  }
+}
+/** No bot is configured under this key. */
+export class BotUnknown extends Schema.TaggedError<BotUnknown>()("BotUnknown", { app: Schema.String }) {
+  override get message() {
+    return `There is no bot ${this.app}`
+  }
+}
+
+export const BotPortError = Schema.Union([
+  RateLimited,
+  Unavailable,
+  Ambiguous,
+  CircuitOpen,
+  Unreachable,
+  Unauthorized,
+  Migrated,
+  TargetGone,
+  Refused,
+  TooLarge,
+  BotUnknown
+])
+export type BotPortError = typeof BotPortError.Type
+
+export interface BotCommand {
+  readonly command: string
+  readonly description: string
+}
+
+export class BotPort extends Context.Service<
+  BotPort,
+  {
+    readonly send: (
+      address: Address,
+      content: OutgoingContent,
+      options?: { readonly replyTo?: MessageId; readonly silent?: boolean }
+    ) => Effect.Effect<SentMessage, BotPortError>
+    /** "not modified" is success. */
+    readonly edit: (
+      address: Address,
+      message: MessageId,
+      content: OutgoingContent
+    ) => Effect.Effect<void, BotPortError>
+    readonly remove: (address: Address, message: MessageId) => Effect.Effect<void, BotPortError>
+    /** `null` takes the reaction back. */
+    readonly react: (
+      address: Address,
+      message: MessageId,
+      emoji: string | null
+    ) => Effect.Effect<void, BotPortError>
+    /** Shown for 5 s. Costs nothing and waits for nothing; failures are the caller's to ignore. */
+    readonly typing: (address: Address) => Effect.Effect<void, BotPortError>
+    readonly answerButton: (
+      bot: BotKey,
+      callbackId: string,
+      text?: string
+    ) => Effect.Effect<void, BotPortError>
+    /** Checks the size (20 MB) first. */
+    readonly download: (bot: BotKey, file: MediaFile) => Stream.Stream<Uint8Array, BotPortError>
+    /** The menu of commands, for clients in `language` (ISO 639-1) or for all others. */
+    readonly setCommands: (
+      bot: BotKey,
+      commands: ReadonlyArray<BotCommand>,
+      language?: string
+    ) => Effect.Effect<void, BotPortError>
+    readonly identity: (bot: BotKey) => Effect.Effect<BotIdentity, BotPortError>
+  }
+>()("zapiska/telegram/BotPort") {}
