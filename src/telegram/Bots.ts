@@ -1,0 +1,35 @@
+/** Which bots there are: the token of each, and the Bot API server it is spoken to through. */
+import { Context, Effect, Layer, type Redacted } from "effect"
+import type { AppId, TenantId } from "../domain/Ids.ts"
+import { type BotKey, BotUnknown } from "./BotPort.ts"
+
+export interface BotAccount {
+  readonly tenant: TenantId
+  readonly app: AppId
+  readonly token: Redacted.Redacted<string>
+  /** Base URL of the Bot API server, without the `/bot<token>` part. Absent: Telegram's own. */
+  readonly apiRoot?: string
+}
+
+/** One word for a bot, for maps and circuits. A tenant or app never holds a `/`. */
+export const botName = (bot: BotKey): string => `${bot.tenant}/${bot.app}`
+
+export class Bots extends Context.Service<
+  Bots,
+  {
+    readonly get: (bot: BotKey) => Effect.Effect<BotAccount, BotUnknown>
+    readonly list: Effect.Effect<ReadonlyArray<BotKey>>
+  }
+>()("zapiska/telegram/Bots") {
+  /** A fixed list of bots. */
+  static readonly layer = (accounts: ReadonlyArray<BotAccount>): Layer.Layer<Bots> => {
+    const known = new Map(accounts.map((account) => [botName(account), account]))
+    return Layer.succeed(Bots, {
+      get: (bot) => {
+        const account = known.get(botName(bot))
+        return account === undefined ? Effect.fail(new BotUnknown({ app: bot.app })) : Effect.succeed(account)
+      },
+      list: Effect.succeed(accounts.map(({ tenant, app }) => ({ tenant, app })))
+    })
+  }
+}
