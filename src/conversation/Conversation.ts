@@ -1,0 +1,221 @@
+/**
+ * A conversation as a cluster entity: one owner for everything a person sends in one chat. What is received
+ * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
+ * so that after a crash the engine delivers again exactly what was not.
+ */
+import { Cause, Clock, Effect, Metric, Schema, Semaphore } from "effect"
+import { ClusterSchema, Entity } from "effect/cluster"
+import { Rpc } from "effect/rpc"
+import type { SqlError } from "effect/sql"
+import type { UpdateId } from "../domain/Ids.ts"
+import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { HandledUpdates } from "../store/HandledUpdates.ts"
+import { TaskManager } from "../task/TaskManager.ts"
+import { decodeUpdate } from "../telegram/UpdateDecoder.ts"
+import * as Aggregator from "./Aggregator.ts"
+import { ConversationSettings } from "./ConversationSettings.ts"
+import { MessageProcessor } from "./MessageProcessor.ts"
+import { unitDuration, units, windowsOpen } from "./metrics.ts"
+import { backoff, persistently } from "./Persistently.ts"
+import { commandOf, StoredUpdate, userOf } from "./StoredUpdate.ts"
+import type { UserContext } from "./UserContext.ts"
+
+export const Receive = Rpc.make("Receive", {
+  payload: { id: Schema.String, update: Schema.String },
+  primaryKey: ({ id }) => id
+})
+  .annotate(ClusterSchema.Persisted, true)
+  .annotate(ClusterSchema.InterruptOnTermination, true)
+
+export const Conversation = Entity.make("Conversation", [Receive])
+
+export const layer = Conversation.toLayer(
+  Effect.gen(function* () {
+    const { entityId: id } = yield* Entity.CurrentAddress
+    const processor = yield* MessageProcessor
+    const tasks = yield* TaskManager
+    const handled = yield* HandledUpdates
+    const { rules } = yield* ConversationSettings
+    const activated = yield* Clock.currentTimeMillis
+    // Messages are accepted one at a time in the order they were stored; what they wait for is not.
+    const order = yield* Semaphore.make(1)
+    let user: UserContext | undefined
+
+    const measured = (kind: string, effect: Effect.Effect<void>) =>
+      effect.pipe(
+        Effect.onExit((exit) =>
+          Metric.update(
+            Metric.withAttributes(units, { kind, outcome: exit._tag === "Success" ? "done" : "interrupted" }),
+            1
+          )
+        ),
+        Effect.trackDuration(Metric.withAttributes(unitDuration, { kind }))
+      )
+
+    const processUnit = (unit: Aggregator.Unit): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        let left = unit
+        const context = user!
+        // A redelivered message whose unit was durable after all leaves the unit; the others stay.
+        const attempt: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
+          processor.unit(context, left, { raw: false })
+        ).pipe(
+          Effect.catchTag("AlreadyHandled", ({ updates }) => {
+            const gone = new Set<UpdateId>(updates)
+            left = {
+              ...left,
+              members: left.members.filter((one) => !gone.has(one.updateId)),
+              absorbed: left.absorbed.filter((one) => !gone.has(one))
+            }
+            return left.members.length === 0 ? Effect.void : attempt
+          })
+        )
+        return measured(
+          "note",
+          persistently(
+            "Saving a note",
+            attempt,
+            Effect.suspend(() => processor.unit(context, left, { raw: true }))
+          )
+        )
+      })
+
+    const aggregator = Aggregator.make<never>({
+      rules,
+      onOpen: (first) => Effect.suspend(() => processor.opened(user!, first.updateId, rules.quiet)),
+      fork: (first, fiber) =>
+        tasks
+          .start(
+            {
+              id: `window/${id}/${first.updateId}`,
+              kind: "window",
+              description: `Collecting messages of ${id}`,
+              owner: { tenant: user!.tenant, app: user!.app }
+            },
+            Metric.modify(windowsOpen, 1).pipe(
+              Effect.andThen(fiber),
+              Effect.ensuring(Metric.modify(windowsOpen, -1))
+            )
+          )
+          .pipe(
+            Effect.catchTag("TaskManagerStopped", () => Effect.never),
+            Effect.catchTag("TaskExists", Effect.die)
+          ),
+      process: processUnit
+    })
+
+    const once = (
+      kind: string,
+      context: UserContext,
+      updateId: UpdateId,
+      effect: Effect.Effect<void, unknown>
+    ) =>
+      aggregator.inTurn(
+        measured(
+          kind,
+          persistently(`Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
+        )
+      )
+
+    /** Takes an update in, in its order; the effect it returns ends when the update is done. */
+    const accept = (
+      stored: StoredUpdate,
+      update: IncomingUpdate
+    ): Effect.Effect<Effect.Effect<Aggregator.Outcome>> =>
+      Effect.gen(function* () {
+        const context = userOf(stored, update)
+        user = context
+        const { updateId } = update
+        const finished = Effect.succeed<Aggregator.Outcome>("finished")
+        // Only what was stored before this activation can have been handled by an earlier one.
+        if (stored.receivedAt <= activated) {
+          const before = yield* handled.among(stored, [updateId]).pipe(Effect.retry(backoff), Effect.orDie)
+          if (before.has(updateId)) return finished
+        }
+        const offer = (message: IncomingMessage) =>
+          aggregator.offer({ updateId, message, receivedAt: stored.receivedAt })
+
+        switch (update._tag) {
+          case "Message": {
+            const call = commandOf(update.message)
+            if (call === undefined) {
+              yield* processor.received(context, update.message)
+              return yield* offer(update.message)
+            }
+            const pending = aggregator.pending().length
+            if (call.name === "done") yield* aggregator.closeNow
+            return once(
+              "command",
+              context,
+              updateId,
+              processor.command(context, updateId, update.message, call, pending)
+            ).pipe(Effect.andThen(finished))
+          }
+          case "EditedMessage": {
+            const replaced = aggregator.replace(update)
+            if (replaced !== undefined) return replaced
+            let known = true
+            return once(
+              "edit",
+              context,
+              updateId,
+              processor.edited(context, updateId, update.message).pipe(
+                Effect.tap((amended) =>
+                  Effect.sync(() => {
+                    known = amended
+                  })
+                ),
+                Effect.asVoid
+              )
+            ).pipe(
+              Effect.andThen(Effect.suspend(() => (known ? finished : Effect.flatten(offer(update.message)))))
+            )
+          }
+          case "Button": {
+            const pending = aggregator.pending().length
+            if (update.data.startsWith("done:")) yield* aggregator.closeNow
+            return once("button", context, updateId, processor.button(context, update, pending)).pipe(
+              Effect.andThen(finished)
+            )
+          }
+          default:
+            return once("other", context, updateId, processor.other(context, update)).pipe(
+              Effect.andThen(finished)
+            )
+        }
+      })
+
+    const receive = (stored: StoredUpdate): Effect.Effect<void> =>
+      order
+        .withPermits(1)(accept(stored, decodeUpdate(stored.raw)))
+        .pipe(
+          Effect.flatten,
+          Effect.flatMap((outcome) =>
+            outcome === "finished" ? Effect.void : Effect.delay(receive(stored), rules.quiet)
+          )
+        )
+
+    return Conversation.of({
+      Receive: ({ payload }) =>
+        Schema.decodeEffect(StoredUpdate)(payload.update).pipe(
+          Effect.flatMap(receive),
+          // Nothing but success may leave: an error would be stored as the answer and the message be gone.
+          Effect.catchCause((cause) =>
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.failCause(cause as Cause.Cause<never>)
+              : Effect.logError("An update cannot be handled by this version; it is kept", cause).pipe(
+                  Effect.annotateLogs({ update: payload.id }),
+                  Effect.andThen(Effect.never)
+                )
+          ),
+          Rpc.fork
+        )
+    })
+  }),
+  {
+    concurrency: "unbounded",
+    mailboxCapacity: "unbounded",
+    // The next message activates it again in milliseconds; an idle one only costs memory.
+    maxIdleTime: "10 seconds"
+  }
+)

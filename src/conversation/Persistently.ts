@@ -1,0 +1,62 @@
+/** How hard a unit of work is tried before it is given up. */
+import { Cause, Effect, Schedule } from "effect"
+import { SqlError } from "effect/sql"
+import { AlreadyHandled } from "../store/HandledUpdates.ts"
+import { isTransient } from "../store/SqlFailure.ts"
+
+export const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")]).pipe(
+  Schedule.jittered
+)
+
+/** A unit that fails this often is given up. */
+const failures = 5
+
+const isHandled = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof AlreadyHandled)
+
+/** The database is away, not the unit broken: it is not held against the unit. */
+const isOutage = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some(
+    (reason) =>
+      Cause.isFailReason(reason) && reason.error instanceof SqlError.SqlError && isTransient(reason.error)
+  )
+
+/**
+ * Tries until it is done: for ever through outages, five times through failures of its own, then
+ * `otherwise`. Handled before is done.
+ */
+export const persistently = <E, R, E2, R2>(
+  what: string,
+  effect: Effect.Effect<void, E, R>,
+  otherwise: Effect.Effect<void, E2, R2>
+): Effect.Effect<void, never, R | R2> => {
+  const throughOutages = <E3, R3>(self: Effect.Effect<void, E3, R3>) =>
+    self.pipe(
+      Effect.sandbox,
+      Effect.tapError((cause) =>
+        isHandled(cause) || Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.logWarning(`${what} failed and is tried again`, cause)
+      ),
+      Effect.retry(($) => $(backoff).pipe(Schedule.while(({ input }) => isOutage(input))))
+    )
+  const settled = <E3, R3>(self: Effect.Effect<void, Cause.Cause<E3>, R3>) =>
+    self.pipe(Effect.catchIf(isHandled, () => Effect.void))
+  return settled(throughOutages(effect)).pipe(
+    Effect.retry(($) =>
+      $(backoff).pipe(
+        Schedule.upTo({ times: failures - 1 }),
+        Schedule.while(({ input }) => !Cause.hasInterruptsOnly(input))
+      )
+    ),
+    Effect.catch((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.logError(`${what} failed ${failures} times`, cause).pipe(
+            Effect.andThen(settled(throughOutages(otherwise))),
+            Effect.retry(backoff),
+            Effect.orDie
+          )
+    )
+  )
+}

@@ -1,0 +1,52 @@
+/** An update as it is stored for its conversation, and what can be told from it before it is handled. */
+import { Schema } from "effect"
+import { AppId, BotId, ChatId, TenantId } from "../domain/Ids.ts"
+import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { type ConversationRef, conversationOf } from "../telegram/UpdateDecoder.ts"
+import type { CommandCall } from "./MessageProcessor.ts"
+import { type UserContext, userContext } from "./UserContext.ts"
+
+/**
+ * A received update at rest. The version is that of this envelope; `raw` is Telegram's JSON as it came,
+ * decoded when it is handled. A row the engine could not decode would be marked as processed, unread: that
+ * is why its payload is nothing but text to the engine.
+ */
+export const StoredUpdate = Schema.fromJsonString(
+  Schema.Struct({
+    v: Schema.Literal(1),
+    tenant: TenantId,
+    app: AppId,
+    botId: BotId,
+    /** Unix milliseconds */
+    receivedAt: Schema.Int,
+    raw: Schema.Unknown
+  })
+)
+export type StoredUpdate = typeof StoredUpdate.Type
+
+/** An update without a chat or a person belongs to no conversation; each bot has one of its own for those. */
+const nowhere: ConversationRef = {
+  chat: { id: ChatId.make(0), kind: "private" },
+  sender: { id: 0, kind: "chat", name: "Telegram" }
+}
+
+const placeOf = (update: IncomingUpdate): ConversationRef => conversationOf(update) ?? nowhere
+
+/** The entity that owns the conversation of an update. */
+export const entityId = (bot: Pick<StoredUpdate, "tenant" | "app">, update: IncomingUpdate): string => {
+  const { chat, thread, sender } = placeOf(update)
+  return `${bot.tenant}/${bot.app}/${chat.id}/${thread ?? 0}/${sender.id}`
+}
+
+export const userOf = (stored: StoredUpdate, update: IncomingUpdate): UserContext => {
+  const { chat, thread, sender } = placeOf(update)
+  const { tenant, app, botId } = stored
+  return userContext({ tenant, app, botId, chat: chat.id, thread, sender: sender.id }, sender)
+}
+
+/** `/name@bot argument`; the name of a command is at most 32 of a-z, 0-9 and `_` (Bot API). */
+export const commandOf = (message: IncomingMessage): CommandCall | undefined => {
+  if (message.origin !== undefined || message.attachments.length > 0) return undefined
+  const match = /^\/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+([\s\S]*))?$/i.exec(message.text.text.trim())
+  return match === null ? undefined : { name: match[1]!.toLowerCase(), argument: match[2]?.trim() ?? "" }
+}

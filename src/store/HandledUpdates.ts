@@ -1,0 +1,94 @@
+/**
+ * The one place that decides whether an update is done: it is, when its row is here, and the row is written
+ * in the transaction of its effects.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { type SqlClient, type SqlError, SqlSchema } from "effect/sql"
+import { type BotId, type TenantId, UpdateId } from "../domain/Ids.ts"
+import { TenantScope } from "./TenantScope.ts"
+
+export interface UpdateKey {
+  readonly tenant: TenantId
+  readonly botId: BotId
+}
+
+/** Some of the updates had been handled before; nothing of this transaction was kept. */
+export class AlreadyHandled extends Schema.TaggedError<AlreadyHandled>()("AlreadyHandled", {
+  updates: Schema.Array(UpdateId)
+}) {
+  override get message() {
+    return `Handled before: updates ${this.updates.join(", ")}`
+  }
+}
+
+export class HandledUpdates extends Context.Service<
+  HandledUpdates,
+  {
+    /**
+     * Runs `effects` in the transaction that marks the updates as handled: all of it is durable, or nothing.
+     * `unit` names the unit of work in the rows, for operators.
+     */
+    readonly once: <A, E, R>(
+      key: UpdateKey,
+      updates: ReadonlyArray<UpdateId>,
+      unit: string,
+      effects: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | AlreadyHandled | SqlError.SqlError, R>
+    /** Those of the updates that are handled. */
+    readonly among: (
+      key: UpdateKey,
+      updates: ReadonlyArray<UpdateId>
+    ) => Effect.Effect<ReadonlySet<UpdateId>, SqlError.SqlError>
+  }
+>()("zapiska/store/HandledUpdates") {
+  static readonly layer: Layer.Layer<HandledUpdates, never, TenantScope> = Layer.effect(
+    HandledUpdates,
+    Effect.suspend(() => make)
+  )
+}
+
+const Row = Schema.Struct({ update_id: Schema.BigInt })
+
+const idsOf = (rows: ReadonlyArray<typeof Row.Type>): ReadonlySet<UpdateId> =>
+  new Set(rows.map((row) => UpdateId.make(Number(row.update_id))))
+
+const make = Effect.gen(function* () {
+  const scope = yield* TenantScope
+
+  const insert = (sql: SqlClient.SqlClient, key: UpdateKey, updates: ReadonlyArray<UpdateId>, unit: string) =>
+    SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Row,
+      execute: () => sql`
+        INSERT INTO handled_updates (tenant_id, bot_id, update_id, unit)
+        SELECT ${key.tenant}, ${key.botId}::bigint, one.id::bigint, ${unit}
+        FROM jsonb_array_elements_text(${JSON.stringify(updates)}::jsonb) AS one(id)
+        ON CONFLICT DO NOTHING
+        RETURNING update_id`
+    })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die))
+
+  return HandledUpdates.of({
+    once: (key, updates, unit, effects) =>
+      scope.transaction(key.tenant, (sql) =>
+        Effect.gen(function* () {
+          const inserted = idsOf(yield* insert(sql, key, updates, unit))
+          const before = updates.filter((update) => !inserted.has(update))
+          if (before.length > 0) return yield* new AlreadyHandled({ updates: before })
+          return yield* effects(sql)
+        })
+      ),
+    among: Effect.fn("HandledUpdates.among")(function* (key, updates) {
+      if (updates.length === 0) return new Set<UpdateId>()
+      const rows = yield* scope.transaction(key.tenant, (sql) =>
+        SqlSchema.findAll({
+          Request: Schema.Void,
+          Result: Row,
+          execute: () => sql`
+            SELECT update_id FROM handled_updates
+            WHERE bot_id = ${key.botId}::bigint AND ${sql.in("update_id", updates)}`
+        })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die))
+      )
+      return idsOf(rows)
+    })
+  })
+})
