@@ -2,10 +2,14 @@
  * Wake-up calls between those who write rows and those who follow them (`LISTEN`/`NOTIFY`), on any replica.
  * A signal carries no data worth keeping: whoever listens also looks at the rows now and then.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { PgConnection } from "@effect/sql-pg"
+import { Context, Deferred, Effect, PubSub, Queue, Schedule, Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
+import type { Connection } from "./DatabaseOwner.ts"
 
 export type SignalChannel = "zapiska_outbox" | "zapiska_revisions"
+
+const channels: ReadonlyArray<SignalChannel> = ["zapiska_outbox", "zapiska_revisions"]
 
 export class Signals extends Context.Service<
   Signals,
@@ -20,3 +24,47 @@ export class Signals extends Context.Service<
     readonly listen: (channel: SignalChannel) => Stream.Stream<string>
   }
 >()("zapiska/store/Signals") {}
+
+/**
+ * One connection listens for everybody. Ready when it does; from then on it is renewed for as long as the scope
+ * lasts, however often it breaks.
+ */
+export const makeSignals = Effect.fnUntraced(function* (
+  connection: Connection & { readonly applicationName: string }
+) {
+  const received = yield* PubSub.sliding<{ readonly channel: string; readonly payload: string }>(4096)
+  const listening = yield* Deferred.make<void>()
+
+  const session = Effect.scoped(
+    Effect.gen(function* () {
+      const pinned = yield* Effect.flatMap(PgConnection.make(connection), (opened) => opened.pin)
+      const queues = yield* Effect.forEach(channels, (channel) => pinned.listen(channel))
+      yield* Deferred.succeed(listening, undefined)
+      return yield* Effect.raceAllFirst(
+        queues.map((queue) =>
+          Effect.forever(Effect.flatMap(Queue.take(queue), (signal) => PubSub.publish(received, signal)))
+        )
+      )
+    })
+  )
+  yield* Effect.forkScoped(
+    session.pipe(
+      Effect.tapError((error) => Effect.logWarning("Signals lost their connection; connecting again", error)),
+      Effect.retry(
+        Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
+          Schedule.jittered
+        )
+      )
+    )
+  )
+  yield* Deferred.await(listening)
+
+  return Signals.of({
+    notify: (sql, channel, payload) => Effect.asVoid(sql`SELECT pg_notify(${channel}, ${payload})`),
+    listen: (channel) =>
+      Stream.fromPubSub(received).pipe(
+        Stream.filter((signal) => signal.channel === channel),
+        Stream.map((signal) => signal.payload)
+      )
+  })
+})

@@ -2,8 +2,8 @@
  * The only way to the domain tables: a transaction of the runtime role with the tenant set as its first
  * statement, so that row-level security answers for what a query forgets.
  */
-import { Context, type Effect } from "effect"
-import type { SqlClient, SqlError } from "effect/sql"
+import { Cause, Context, Effect } from "effect"
+import { type SqlClient, SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 
 export class TenantScope extends Context.Service<
@@ -19,3 +19,65 @@ export class TenantScope extends Context.Service<
     ) => Effect.Effect<A, E | SqlError.SqlError, R>
   }
 >()("zapiska/store/TenantScope") {}
+
+/** The transaction a fiber is in. A fiber that outlives it still carries it, closed. */
+interface Current {
+  readonly tenant: TenantId
+  open: boolean
+}
+
+const CurrentTenant = Context.Reference<Current | undefined>("zapiska/store/TenantScope/Current", {
+  defaultValue: () => undefined
+})
+
+/** `runtime` is the client of the runtime role. */
+export const makeTenantScope = (runtime: SqlClient.SqlClient) => {
+  const begin = <A, E, R>(
+    tenant: TenantId,
+    body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | SqlError.SqlError, R> =>
+    Effect.suspend(() => {
+      const current: Current = { tenant, open: true }
+      return runtime`SELECT set_config('app.tenant_id', ${tenant}, true)`.pipe(
+        Effect.andThen(Effect.suspend(() => body(runtime))),
+        Effect.ensuring(
+          Effect.sync(() => {
+            current.open = false
+          })
+        ),
+        runtime.withTransaction,
+        Effect.provideService(CurrentTenant, current),
+        Effect.catchCause(reportLostConnection)
+      )
+    })
+
+  const withoutTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.updateContext(effect, (context: Context.Context<R>) =>
+      Context.makeUnsafe<R>(Context.omit(runtime.transactionService)(context).mapUnsafe)
+    )
+
+  return TenantScope.of({
+    transaction: (tenant, body) =>
+      Effect.flatMap(CurrentTenant, (current) => {
+        if (current === undefined) return begin(tenant, body)
+        // Forked inside a transaction and still running after it: starts its own.
+        if (!current.open) return withoutTransaction(begin(tenant, body))
+        return current.tenant === tenant
+          ? body(runtime)
+          : Effect.die(new Error(`a transaction of ${tenant} inside one of ${current.tenant}`))
+      })
+  })
+}
+
+/**
+ * When the connection is lost under a transaction, its ROLLBACK cannot run either and dies, which would turn
+ * a failure that callers retry into a defect.
+ */
+const reportLostConnection = <E>(cause: Cause.Cause<E>): Effect.Effect<never, E | SqlError.SqlError> => {
+  const lost = cause.reasons.flatMap((reason) =>
+    Cause.isDieReason(reason) && SqlError.isSqlError(reason.defect) ? [reason.defect] : []
+  )[0]
+  if (lost === undefined) return Effect.failCause(cause)
+  const interrupts = cause.reasons.filter(Cause.isInterruptReason)
+  return interrupts.length > 0 ? Effect.failCause(Cause.fromReasons(interrupts)) : Effect.fail(lost)
+}

@@ -1,0 +1,160 @@
+/**
+ * What the owner does before anything else may use the database: roles, schemas, migrations, the first tenant,
+ * and the checks without which we refuse to start.
+ */
+import type { Redacted } from "effect"
+import { Effect, Schema } from "effect"
+import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import { defaultTenant } from "../domain/Ids.ts"
+import domain from "./migrations/0001_domain.ts"
+import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
+
+export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
+  /** What is wrong with the database. */
+  problem: Schema.String,
+  /** What to do; statements are complete and safe to run as they are. */
+  remedy: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message() {
+    return `${this.problem}. ${this.remedy}`
+  }
+}
+
+/** In order, forward only. A released one is never edited. */
+export const migrations = { "0001_domain": domain }
+
+const migrationTable = "schema_migrations"
+
+/** One start at a time, on any replica; any number that nothing else in the database uses. */
+const startLock = 7_316_220_901
+
+/** Everything in one transaction: a start that fails changes nothing. */
+export const prepare = Effect.fn("Database.prepare")(function* (secretsKey: Redacted.Redacted) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.withTransaction(
+    Effect.gen(function* () {
+      yield* sql`SELECT pg_advisory_xact_lock(${startLock}::bigint)`
+      yield* ensureRoles(secretsKey)
+      yield* ensureSchemas
+      yield* migrate
+      yield* sql`SELECT set_config('app.tenant_id', ${defaultTenant}, true)`
+      yield* sql`INSERT INTO tenants (tenant_id) VALUES (${defaultTenant}) ON CONFLICT DO NOTHING`
+      yield* checkRoles
+      yield* checkTables
+    })
+  )
+})
+
+const isForbidden = (error: SqlError.SqlError) => error.reason._tag === "AuthorizationError"
+
+const ensureRoles = Effect.fnUntraced(function* (secretsKey: Redacted.Redacted) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ rolname: Role; rolconfig: ReadonlyArray<string> | null }>`
+    SELECT rolname, rolconfig FROM pg_roles WHERE rolname IN (${runtimeRole}, ${engineRole})`
+  const statements = roles.flatMap((role) => {
+    const row = rows.find(({ rolname }) => rolname === role)
+    return [...(row ? [] : [createRole(secretsKey, role)]), ...missingSettings(role, row?.rolconfig ?? null)]
+  })
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }).pipe(
+    Effect.catchIf(isForbidden, (cause) =>
+      Effect.fail(
+        new DatabaseRefused({
+          problem: "The user of DATABASE_URL may not create the roles Zapiska runs as",
+          remedy: `Run this once as a superuser and start again:\n${statements.map((statement) => `${statement};`).join("\n")}`,
+          cause
+        })
+      )
+    )
+  )
+})
+
+const ensureSchemas = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [schemas] = yield* sql<{ domain: boolean; engine: boolean }>`
+    SELECT to_regnamespace('zapiska') IS NOT NULL AS domain, to_regnamespace('zapiska_engine') IS NOT NULL AS engine`
+  const statements = [
+    ...(schemas?.domain ? [] : ["CREATE SCHEMA zapiska", `GRANT USAGE ON SCHEMA zapiska TO ${runtimeRole}`]),
+    // The owner's schema with the engine's tables: the engine makes and keeps them itself.
+    ...(schemas?.engine
+      ? []
+      : ["CREATE SCHEMA zapiska_engine", `GRANT USAGE, CREATE ON SCHEMA zapiska_engine TO ${engineRole}`])
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }).pipe(
+    Effect.catchIf(isForbidden, (cause) =>
+      Effect.fail(
+        new DatabaseRefused({
+          problem: "The user of DATABASE_URL may not create schemas in the database",
+          remedy: "Make it the owner of the database: ALTER DATABASE <name> OWNER TO <user>;",
+          cause
+        })
+      )
+    )
+  )
+  // Migrations name their tables without a schema.
+  yield* sql`SELECT set_config('search_path', 'zapiska', true)`
+})
+
+const migrate = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: migrationTable }).pipe(
+    Effect.catchTag("MigrationError", (cause) =>
+      Effect.fail(
+        new DatabaseRefused({
+          problem: `The database cannot be brought up to this version: ${cause.message}`,
+          remedy: "Nothing was changed. Start the version that was used before, and report this one",
+          cause
+        })
+      )
+    )
+  )
+  const known = Math.max(...Object.keys(migrations).map((name) => Number.parseInt(name, 10)))
+  const [latest] = yield* sql<{
+    id: number | null
+  }>`SELECT max(migration_id) AS id FROM ${sql(migrationTable)}`
+  if (latest?.id && latest.id > known) {
+    return yield* new DatabaseRefused({
+      problem: `The database is newer than this program: it has migration ${latest.id}, the program knows up to ${known}`,
+      remedy: "Start the newer version again; there is no way back for the data but a backup from before"
+    })
+  }
+})
+
+/** A superuser or BYPASSRLS role would see every tenant's rows without a word. */
+const checkRoles = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const excessive = yield* sql<{ rolname: string }>`
+    SELECT rolname FROM pg_roles WHERE rolname IN (${runtimeRole}, ${engineRole}) AND (rolsuper OR rolbypassrls)`
+  if (excessive.length > 0) {
+    return yield* new DatabaseRefused({
+      problem: "A role that must be held by row-level security is a superuser or has BYPASSRLS",
+      remedy: `Run as a superuser: ${excessive.map((role) => `ALTER ROLE ${role.rolname} NOSUPERUSER NOBYPASSRLS;`).join(" ")}`
+    })
+  }
+})
+
+/** Every table with a tenant has row-level security enabled, forced on its owner, and a policy. */
+const checkTables = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const open = yield* sql<{ relname: string; policy: boolean }>`
+    SELECT c.relname, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policy
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+    WHERE c.relnamespace = 'zapiska'::regnamespace AND c.relkind IN ('r', 'p')
+      AND NOT (c.relrowsecurity AND c.relforcerowsecurity
+        AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid))
+    ORDER BY c.relname`
+  if (open.length > 0) {
+    const statements = open.flatMap(({ relname, policy }) => [
+      `ALTER TABLE zapiska.${relname} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;`,
+      ...(policy ? [] : [`CREATE POLICY tenant_isolation ON zapiska.${relname} ${tenantPolicy};`])
+    ])
+    return yield* new DatabaseRefused({
+      problem: `Row-level security does not hold for ${open.map(({ relname }) => relname).join(", ")}`,
+      remedy: `Somebody changed the tables. Run as their owner:\n${statements.join("\n")}`
+    })
+  }
+})
+
+const tenantPolicy = `USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
+  WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`
