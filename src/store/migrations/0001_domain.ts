@@ -93,7 +93,8 @@ export default Effect.gen(function* () {
       FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, hash)
     )`,
     `CREATE INDEX revision_files_path ON revision_files (tenant_id, kb, path, number)`,
-    // The files of the head, so that nobody replays the log to read one.
+    // The files of the head, so that nobody replays the log to read one. `folded` is the path as macOS and
+    // Windows compare it; a column, because row-level security keeps lower() out of index conditions.
     `CREATE TABLE files (
       tenant_id text NOT NULL,
       kb text NOT NULL,
@@ -101,11 +102,14 @@ export default Effect.gen(function* () {
       blob text NOT NULL,
       mode text NOT NULL,
       number bigint NOT NULL,
+      folded text COLLATE "C" GENERATED ALWAYS AS (lower(normalize(path))) STORED,
       PRIMARY KEY (tenant_id, kb, path),
       FOREIGN KEY (tenant_id, kb) REFERENCES knowledge_bases (tenant_id, name),
       FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, hash)
     )`,
+    `CREATE INDEX files_folded ON files (tenant_id, kb, folded)`,
     // A note whose file is gone keeps its row with `removed`, so that a late edit of its message finds it.
+    // `words` are those of title, tags, category and text, for search.
     `CREATE TABLE notes (
       tenant_id text NOT NULL,
       kb text NOT NULL,
@@ -118,6 +122,7 @@ export default Effect.gen(function* () {
       updated_ms bigint NOT NULL,
       number bigint NOT NULL,
       removed boolean NOT NULL DEFAULT false,
+      words tsvector NOT NULL,
       PRIMARY KEY (tenant_id, kb, note_id),
       FOREIGN KEY (tenant_id, kb) REFERENCES knowledge_bases (tenant_id, name)
     )`,
