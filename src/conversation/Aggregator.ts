@@ -30,6 +30,8 @@ export type CloseReason = "quiet" | "done" | "split"
 
 /** A closed window. `absorbed`: updates that only edited a member while the window was open. */
 export interface Unit {
+  /** The update that opened the window: its name in the status message and the answer. */
+  readonly first: UpdateId
   readonly members: ReadonlyArray<WindowMember>
   readonly absorbed: ReadonlyArray<UpdateId>
   readonly reason: CloseReason
@@ -44,6 +46,7 @@ interface Place {
 }
 
 interface OpenWindow {
+  readonly first: UpdateId
   state: WindowState
   members: Array<WindowMember>
   absorbed: Array<UpdateId>
@@ -106,6 +109,7 @@ export const make = <R>(options: AggregatorOptions<R>) => {
       const { reason, place } = window.closed!
       yield* place.wait
       yield* options.process({
+        first: window.first,
         members: inOrder(window.members),
         absorbed: window.absorbed,
         reason,
@@ -125,6 +129,7 @@ export const make = <R>(options: AggregatorOptions<R>) => {
   const openWindow = (first: WindowMember, now: number) =>
     Effect.gen(function* () {
       const window: OpenWindow = {
+        first: first.updateId,
         state: opened(first, now),
         members: [first],
         absorbed: [],

@@ -3,7 +3,7 @@
  * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
  * so that after a crash the engine delivers again exactly what was not.
  */
-import { Cause, Clock, Effect, Metric, Schema, Semaphore } from "effect"
+import { Cause, Clock, Effect, Metric, Option, Schema, Semaphore } from "effect"
 import { ClusterSchema, Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"
@@ -13,6 +13,7 @@ import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { decodeUpdate } from "../telegram/UpdateDecoder.ts"
 import * as Aggregator from "./Aggregator.ts"
+import { pressOf } from "./Buttons.ts"
 import { ConversationSettings } from "./ConversationSettings.ts"
 import { MessageProcessor } from "./MessageProcessor.ts"
 import { unitDuration, units, windowsOpen } from "./metrics.ts"
@@ -173,7 +174,8 @@ export const layer = Conversation.toLayer(
           }
           case "Button": {
             const pending = aggregator.pending().length
-            if (update.data.startsWith("done:")) yield* aggregator.closeNow
+            const press = Option.getOrUndefined(pressOf(update.data))
+            if (press?._tag === "Done" && press.owner === context.sender) yield* aggregator.closeNow
             return once("button", context, updateId, processor.button(context, update, pending)).pipe(
               Effect.andThen(finished)
             )

@@ -2,19 +2,32 @@
  * Decides what is done with a unit of work, and does it: notes, edits, commands, buttons. Whatever its kind,
  * its effects and the mark that its updates are handled are one transaction.
  */
-import { Context, type Effect, Schema } from "effect"
+import { Clock, Context, Effect, FiberSet, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
+import { NoteCreation, type NoteOutcome } from "../assistant/NoteCreation.ts"
+import type { FormattedText } from "../domain/FormattedText.ts"
 import type { UpdateId } from "../domain/Ids.ts"
-import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
-import type { AlreadyHandled } from "../store/HandledUpdates.ts"
+import { IncomingMessage, type IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
+import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
+import { BotPort, type OutgoingContent } from "../telegram/BotPort.ts"
+import { Outbox, type OutboxAction, type OutboxEntry } from "../telegram/Outbox.ts"
+import { split } from "../telegram/RichText.ts"
 import type { Unit } from "./Aggregator.ts"
+import { doneButton, openButton, pressOf, undoButton } from "./Buttons.ts"
+import { commands } from "./commands/index.ts"
+import { undoRevision } from "./commands/undo.ts"
+import { noteContents } from "./NoteView.ts"
+import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
 
 export type ProcessingError = AlreadyHandled | SqlError.SqlError
 
 /** A command of a person: its name and what follows it. */
-export const CommandCall = Schema.Struct({ name: Schema.String, argument: Schema.String })
-export type CommandCall = typeof CommandCall.Type
+export interface CommandCall {
+  readonly name: string
+  readonly argument: FormattedText
+}
 
 export class MessageProcessor extends Context.Service<
   MessageProcessor,
@@ -55,4 +68,246 @@ export class MessageProcessor extends Context.Service<
     /** Given up after repeated failures: handled, said so, counted. */
     readonly giveUp: (user: UserContext, updateId: UpdateId) => Effect.Effect<void, ProcessingError>
   }
->()("zapiska/conversation/MessageProcessor") {}
+>()("zapiska/conversation/MessageProcessor") {
+  static readonly layer: Layer.Layer<
+    MessageProcessor,
+    never,
+    BotPort | HandledUpdates | KnowledgeBase | NoteCreation | Outbox
+  > = Layer.effect(
+    MessageProcessor,
+    Effect.suspend(() => make)
+  )
+}
+
+/** Reactions under way at once; beyond, a message goes without one. */
+const reactionsAtOnce = 64
+
+/** Work that takes longer than this is worth a "typing". */
+const noticeable = "300 millis"
+
+const statusKey = (first: UpdateId): string => `status:${first}`
+
+/** The contents of an answer as outbox entries, in order; text too long for one message takes several. */
+const entriesOf = (
+  user: UserContext,
+  key: string,
+  contents: ReadonlyArray<OutgoingContent>,
+  first: (content: OutgoingContent) => OutboxAction = (content) => ({ _tag: "Send", content })
+): ReadonlyArray<OutboxEntry> =>
+  contents
+    .flatMap(({ text, buttons, ...content }) => {
+      const parts = split(text)
+      // Buttons belong under the end of what they are about.
+      return parts.map(
+        (part, index): OutgoingContent =>
+          index === parts.length - 1 && buttons !== undefined
+            ? { ...content, text: part, buttons }
+            : { ...content, text: part }
+      )
+    })
+    .map((content, index) => ({
+      address: user.address,
+      botId: user.botId,
+      key: index === 0 ? key : `${key}:${index + 1}`,
+      delivery: "result",
+      action: index === 0 ? first(content) : { _tag: "Send", content }
+    }))
+
+const make = Effect.gen(function* () {
+  const bot = yield* BotPort
+  const handled = yield* HandledUpdates
+  const knowledge = yield* KnowledgeBase
+  const notes = yield* NoteCreation
+  const outbox = yield* Outbox
+  const reactions = yield* FiberSet.make<void>()
+
+  const ignoring = <E>(what: string, effect: Effect.Effect<unknown, E>): Effect.Effect<void> =>
+    effect.pipe(
+      Effect.asVoid,
+      Effect.catchCause((cause) => Effect.logDebug(`${what} failed and is left out`, cause))
+    )
+
+  const typingWhile = <A, E, R>(user: UserContext, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.scoped(
+      Effect.andThen(
+        Effect.forkScoped(
+          Effect.delay(ignoring("Typing", bot.typing(user.address)), noticeable).pipe(
+            Effect.andThen(Effect.sleep("4 seconds")),
+            Effect.forever
+          )
+        ),
+        effect
+      )
+    )
+
+  /** Answers something that is not a note: handled and answered in one transaction. */
+  const answer = <E, R>(
+    user: UserContext,
+    updateId: UpdateId,
+    kind: string,
+    contents: Effect.Effect<ReadonlyArray<OutgoingContent>, E, R>,
+    first?: (content: OutgoingContent) => OutboxAction
+  ) =>
+    handled.once(user, [updateId], `${kind}:${updateId}`, () =>
+      Effect.flatMap(contents, (ready) =>
+        outbox.enqueue(user.tenant, entriesOf(user, `${kind}:${updateId}`, ready, first))
+      )
+    )
+
+  const announce =
+    (user: UserContext, first: UpdateId, raw: boolean) =>
+    (outcomes: ReadonlyArray<NoteOutcome>): ReadonlyArray<OutboxEntry> =>
+      outcomes.flatMap(({ note, amended }, index) =>
+        entriesOf(
+          user,
+          index === 0 ? `unit:${first}` : `unit:${first}:note:${index + 1}`,
+          [
+            {
+              _tag: "Text",
+              text: texts[user.language].saved(note, { amended, raw }),
+              buttons: [[undoButton(user, note.revision), openButton(user, note.id)]]
+            }
+          ],
+          // The status message of the window becomes the answer; a second note has an answer of its own.
+          index === 0
+            ? (content) => ({ _tag: "Resolve", status: statusKey(first), content })
+            : (content) => ({ _tag: "Send", content })
+        )
+      )
+
+  const noteOf = (user: UserContext, unit: Omit<Unit, "reason" | "closedAt">, raw: boolean) =>
+    notes.create({
+      user,
+      members: unit.members,
+      updates: [...unit.members.map((one) => one.updateId), ...unit.absorbed],
+      raw,
+      announce: announce(user, unit.first, raw)
+    })
+
+  return MessageProcessor.of({
+    received: Effect.fn("MessageProcessor.received")(function* (user, message) {
+      yield* notes.prefetch(user, message)
+      if ((yield* FiberSet.size(reactions)) >= reactionsAtOnce) return
+      yield* FiberSet.run(reactions, ignoring("A reaction", bot.react(user.address, message.messageId, "👀")))
+    }),
+
+    opened: (user, first, quiet) =>
+      ignoring(
+        "The status message",
+        outbox.enqueue(user.tenant, [
+          {
+            address: user.address,
+            botId: user.botId,
+            key: statusKey(first),
+            delivery: "chatter",
+            action: {
+              _tag: "Send",
+              content: {
+                _tag: "Text",
+                text: texts[user.language].collecting(Math.round(quiet / 1000)),
+                buttons: [[doneButton(user)]]
+              }
+            }
+          }
+        ])
+      ),
+
+    unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw }) {
+      yield* typingWhile(user, noteOf(user, unit, raw))
+    }),
+
+    edited: Effect.fn("MessageProcessor.edited")(function* (user, updateId, message) {
+      return yield* notes.edit({ user, updateId, message })
+    }),
+
+    command: Effect.fn("MessageProcessor.command")(function* (user, updateId, message, call, pending) {
+      if (call.name === "note" && call.argument.text.trim() !== "") {
+        const alone = new IncomingMessage({ ...message, text: call.argument })
+        const member = { updateId, receivedAt: message.date * 1000, message: alone }
+        return yield* noteOf(user, { first: updateId, members: [member], absorbed: [] }, false)
+      }
+      const command = commands.find((one) => one.name === call.name)
+      const contents =
+        command === undefined
+          ? Effect.succeed([{ _tag: "Text" as const, text: texts[user.language].unknownCommand(call.name) }])
+          : command
+              .run({
+                user,
+                name: message.sender.name,
+                date: message.date * 1000,
+                pending
+              })
+              .pipe(Effect.provideService(KnowledgeBase, knowledge))
+      yield* answer(user, updateId, "command", contents)
+    }),
+
+    button: Effect.fn("MessageProcessor.button")(function* (user, update, pending) {
+      const words = texts[user.language]
+      const toast = (text?: string) =>
+        ignoring("Answering a button", bot.answerButton(user, update.callbackId, text))
+      const press = Option.getOrUndefined(pressOf(update.data))
+      const nothing = Effect.succeed<ReadonlyArray<OutgoingContent>>([])
+      if (press !== undefined && press.owner !== user.sender) {
+        yield* answer(user, update.updateId, "button", nothing)
+        return yield* toast(words.notYours)
+      }
+      switch (press?._tag) {
+        case undefined:
+          yield* answer(user, update.updateId, "button", nothing)
+          return yield* toast()
+        case "Done":
+          yield* answer(user, update.updateId, "button", nothing)
+          return yield* toast(pending > 0 ? words.savingNow : words.nothingOpen.text)
+        case "Open": {
+          const contents = knowledge.note(user.knowledgeBase, press.note).pipe(
+            Effect.flatMap((note) => knowledge.read(user.knowledgeBase, note.path)),
+            Effect.map(noteContents),
+            Effect.catchTag(["NoteUnknown", "FileUnknown"], () =>
+              Effect.succeed([{ _tag: "Text" as const, text: words.noteGone }])
+            )
+          )
+          yield* answer(user, update.updateId, "button", contents)
+          return yield* toast()
+        }
+        case "Undo": {
+          const now = yield* Clock.currentTimeMillis
+          const contents = undoRevision(user, press.revision, now, press).pipe(
+            Effect.map((content) => [content]),
+            Effect.provideService(KnowledgeBase, knowledge)
+          )
+          const message = update.message?.messageId
+          yield* answer(user, update.updateId, "button", contents, (content) =>
+            message === undefined ? { _tag: "Send", content } : { _tag: "Edit", message, content }
+          )
+          return yield* toast()
+        }
+      }
+    }),
+
+    other: Effect.fn("MessageProcessor.other")(function* (user, update) {
+      // What happened to a chat is no message to anybody, and in a group not everything is meant for us.
+      const silent =
+        update._tag === "Membership" ||
+        update.kind.startsWith("service:") ||
+        update.chat?.kind !== "private" ||
+        update.from?.kind !== "user"
+      yield* answer(
+        user,
+        update.updateId,
+        "other",
+        Effect.succeed(
+          silent ? [] : [{ _tag: "Text" as const, text: texts[user.language].notUnderstood(update.kind) }]
+        )
+      )
+    }),
+
+    giveUp: Effect.fn("MessageProcessor.giveUp")(function* (user, updateId) {
+      yield* answer(
+        user,
+        updateId,
+        "failed",
+        Effect.succeed([{ _tag: "Text" as const, text: texts[user.language].failed }])
+      )
+    })
+  })
+})

@@ -1,5 +1,6 @@
 /** An update as it is stored for its conversation, and what can be told from it before it is handled. */
 import { Schema } from "effect"
+import { withoutStart } from "../domain/FormattedText.ts"
 import { AppId, BotId, ChatId, TenantId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { type ConversationRef, conversationOf } from "../telegram/UpdateDecoder.ts"
@@ -47,6 +48,8 @@ export const userOf = (stored: StoredUpdate, update: IncomingUpdate): UserContex
 /** `/name@bot argument`; the name of a command is at most 32 of a-z, 0-9 and `_` (Bot API). */
 export const commandOf = (message: IncomingMessage): CommandCall | undefined => {
   if (message.origin !== undefined || message.attachments.length > 0) return undefined
-  const match = /^\/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+([\s\S]*))?$/i.exec(message.text.text.trim())
-  return match === null ? undefined : { name: match[1]!.toLowerCase(), argument: match[2]?.trim() ?? "" }
+  const match = /^\s*\/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)/i.exec(message.text.text)
+  return match === null
+    ? undefined
+    : { name: match[1]!.toLowerCase(), argument: withoutStart(message.text, match[0].length) }
 }

@@ -48,3 +48,13 @@ export const compose = (...pieces: ReadonlyArray<Piece>): FormattedText => {
   }
   return { text, entities }
 }
+
+/** The text from `length` UTF-16 units on, with what is left of its entities. */
+export const withoutStart = ({ text, entities }: FormattedText, length: number): FormattedText => ({
+  text: text.slice(length),
+  entities: entities.flatMap((entity) => {
+    const end = entity.offset + entity.length - length
+    const offset = Math.max(0, entity.offset - length)
+    return end > offset ? [{ ...entity, offset, length: end - offset }] : []
+  })
+})

@@ -1,0 +1,84 @@
+import { Effect, Option } from "effect"
+import type { RevisionNumber } from "../../domain/Ids.ts"
+import type { Revision } from "../../domain/Note.ts"
+import { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
+import type { OutgoingContent } from "../../telegram/BotPort.ts"
+import { undoAnywayButton } from "../Buttons.ts"
+import { texts } from "../Texts.ts"
+import type { UserContext } from "../UserContext.ts"
+import type { Command } from "./Command.ts"
+
+/** How far back the last change of a person is looked for. */
+const searched = 200
+
+/** The message of a revision that undoes another; read back to know what is undone already. */
+const undoMessage = (number: RevisionNumber, message: string): string =>
+  `Undo revision ${number}: ${message.split("\n")[0]}`
+
+const undoneBy = ({ kind, message }: Revision): number | undefined => {
+  const match = kind === "undo" ? /^Undo revision (\d+)/.exec(message) : null
+  return match === null ? undefined : Number(match[1])
+}
+
+/** The newest change of this person that is not taken back yet. History comes newest first. */
+export const lastOf = (history: ReadonlyArray<Revision>, email: string): Option.Option<Revision> => {
+  const undone = new Set(history.map(undoneBy))
+  return Option.fromNullishOr(
+    history.find(
+      (revision) =>
+        revision.author.email === email && revision.kind !== "undo" && !undone.has(revision.number)
+    )
+  )
+}
+
+/** Takes one revision back, or says what stands in the way and asks. */
+export const undoRevision = Effect.fn("undoRevision")(function* (
+  user: UserContext,
+  number: RevisionNumber,
+  date: number,
+  options: { readonly force: boolean }
+) {
+  const knowledge = yield* KnowledgeBase
+  const words = texts[user.language]
+  const answer = (text: OutgoingContent["text"], buttons?: OutgoingContent["buttons"]): OutgoingContent => ({
+    _tag: "Text",
+    text,
+    ...(buttons === undefined ? {} : { buttons })
+  })
+  const history = yield* knowledge.history(user.knowledgeBase, { limit: searched })
+  const revision = history.find((one) => one.number === number)
+  if (revision !== undefined && history.some((one) => undoneBy(one) === number)) {
+    return answer(words.undone(revision.message.split("\n")[0]!))
+  }
+  return yield* knowledge
+    .undo(
+      user.knowledgeBase,
+      number,
+      { author: user.author, date, message: undoMessage(number, revision?.message ?? "") },
+      options
+    )
+    .pipe(
+      Effect.map(() => answer(words.undone(revision?.message.split("\n")[0] ?? String(number)))),
+      Effect.catchTag("UndoConflict", ({ later }) =>
+        Effect.succeed(
+          answer(words.undoConflict([...new Set(later.map((one) => one.message.split("\n")[0]!))]), [
+            [undoAnywayButton(user, number)]
+          ])
+        )
+      ),
+      Effect.catchTag("RevisionUnknown", () => Effect.succeed(answer(words.nothingToUndo)))
+    )
+})
+
+export const undo: Command = {
+  name: "undo",
+  run: Effect.fn("command.undo")(function* ({ user, date }) {
+    const history = yield* KnowledgeBase.use((knowledge) =>
+      knowledge.history(user.knowledgeBase, { limit: searched })
+    )
+    const last = lastOf(history, user.author.email)
+    return Option.isNone(last)
+      ? [{ _tag: "Text" as const, text: texts[user.language].nothingToUndo }]
+      : [yield* undoRevision(user, last.value.number, date, { force: false })]
+  })
+}

@@ -1,0 +1,62 @@
+/**
+ * Writes that come in while others are being written are written together, in one statement: the price of a
+ * durable commit is paid once for all of them, and a single writer waits for nobody.
+ */
+import { Cause, Deferred, Effect, Exit, type Scope } from "effect"
+
+interface Waiting<A, B, E> {
+  readonly item: A
+  readonly result: Deferred.Deferred<B, E>
+}
+
+/**
+ * `write` gets the items in the order they came and answers for each. When it fails, every item of its batch
+ * fails. At most `batch` items at once and `parallel` batches.
+ */
+export const make = Effect.fnUntraced(function* <A, B, E>(options: {
+  readonly batch: number
+  readonly parallel: number
+  readonly write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
+}): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
+  let waiting: Array<Waiting<A, B, E>> = []
+  let writing = 0
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+
+  const settle = (batch: ReadonlyArray<Waiting<A, B, E>>, exit: Exit.Exit<ReadonlyArray<B>, E>) =>
+    Effect.sync(() => {
+      batch.forEach(({ result }, index) => {
+        Deferred.doneUnsafe(
+          result,
+          Exit.isSuccess(exit) ? Exit.succeed(exit.value[index]!) : Exit.failCause(exit.cause)
+        )
+      })
+    })
+
+  const drain: Effect.Effect<void> = Effect.suspend(() => {
+    const batch = waiting.slice(0, options.batch)
+    waiting = waiting.slice(options.batch)
+    if (batch.length === 0) {
+      writing--
+      return Effect.void
+    }
+    return Effect.exit(options.write(batch.map(({ item }) => item))).pipe(
+      Effect.flatMap((exit) => settle(batch, exit)),
+      Effect.onInterrupt(() => settle(batch, Exit.failCause(Cause.interrupt()))),
+      Effect.andThen(drain)
+    )
+  })
+
+  return (item) =>
+    Effect.suspend(() => {
+      const result = Deferred.makeUnsafe<B, E>()
+      waiting.push({ item, result })
+      if (writing >= options.parallel) return Deferred.await(result)
+      writing++
+      // Yields first, so that whoever writes in the same breath is in the same batch.
+      return Effect.forkIn(Effect.andThen(Effect.yieldNow, drain), scope).pipe(
+        Effect.provideContext(context),
+        Effect.andThen(Deferred.await(result))
+      )
+    })
+})

@@ -1,0 +1,187 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Queue } from "effect"
+import * as Conversation from "../../src/conversation/Conversation.ts"
+import { ConversationSettings } from "../../src/conversation/ConversationSettings.ts"
+import * as Engine from "../../src/conversation/Engine.ts"
+import * as Inbox from "../../src/conversation/Inbox.ts"
+import { MessageProcessor } from "../../src/conversation/MessageProcessor.ts"
+import { purge } from "../../src/conversation/Purge.ts"
+import { BotId, defaultApp, defaultTenant, type UpdateId } from "../../src/domain/Ids.ts"
+import { EngineSql } from "../../src/store/EngineSql.ts"
+import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
+import { TaskManager } from "../../src/task/TaskManager.ts"
+import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
+import { TestDatabase } from "../support/Postgres.ts"
+
+const bot = { tenant: defaultTenant, app: defaultApp }
+const botId = BotId.make(7)
+
+const textUpdate = (id: number, text: string, extra: object = {}) => ({
+  update_id: id,
+  message: {
+    message_id: id,
+    date: Math.floor(Date.now() / 1000),
+    chat: { id: 1, type: "private", first_name: "Ann" },
+    from: { id: 1, is_bot: false, first_name: "Ann" },
+    text,
+    ...extra
+  }
+})
+
+/** What the processor was given, in order. Its unit is durable the way the real one's is. */
+class Seen extends Context.Service<Seen, Queue.Queue<string>>()("test/Seen") {
+  static readonly layer = Layer.effect(Seen, Queue.unbounded<string>())
+}
+
+const processor = (behave: { readonly failures?: number; readonly die?: boolean } = {}) =>
+  Layer.effect(
+    MessageProcessor,
+    Effect.gen(function* () {
+      const seen = yield* Seen
+      const handled = yield* HandledUpdates
+      let failures = behave.failures ?? 0
+      const once = (
+        user: { readonly tenant: typeof defaultTenant },
+        updates: ReadonlyArray<UpdateId>,
+        what: string
+      ) =>
+        handled
+          .once({ tenant: user.tenant, botId }, updates, what, () =>
+            failures-- > 0 ? Effect.die(new Error("broken")) : Effect.void
+          )
+          .pipe(Effect.andThen(Queue.offer(seen, what)), Effect.asVoid)
+      return MessageProcessor.of({
+        received: () => Effect.void,
+        opened: () => Effect.void,
+        unit: (user, unit, { raw }) =>
+          once(
+            user,
+            unit.members.map((one) => one.updateId),
+            `${raw ? "raw" : "note"} ${unit.members.map((one) => one.message.text.text).join(",")}`
+          ),
+        edited: (user, updateId) => Effect.as(once(user, [updateId], `edit ${updateId}`), true),
+        command: (user, updateId, _message, call, pending) =>
+          once(user, [updateId], `/${call.name} ${call.argument.text} ${pending}`),
+        button: (user, update) => once(user, [update.updateId], `button ${update.data}`),
+        other: (user, update) => once(user, [update.updateId], `other ${update._tag}`),
+        giveUp: (user, updateId) => once(user, [updateId], `gave up ${updateId}`)
+      })
+    })
+  )
+
+const rules = { quiet: 300, max: 5000, settle: 50 }
+
+const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet) =>
+  Conversation.layer.pipe(
+    Layer.provide(processor(options)),
+    Layer.provideMerge(Engine.layerSingle),
+    Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, TaskManager.layer)),
+    Layer.provide(Layer.succeed(ConversationSettings, { rules: { ...rules, quiet } }))
+  )
+
+const send = (...updates: ReadonlyArray<object>) =>
+  Effect.gen(function* () {
+    const receive = yield* Inbox.make
+    return yield* Effect.forEach(updates, (raw) => receive(bot, botId, raw, decodeUpdate(raw)))
+  })
+
+const next = Effect.flatMap(Seen, Queue.take)
+
+const unprocessed = Effect.flatMap(EngineSql, ({ client }) =>
+  client<{ n: bigint }>`SELECT count(*) AS n FROM cluster_messages WHERE NOT processed`.pipe(
+    Effect.map((rows) => Number(rows[0]?.n))
+  )
+)
+
+/** Waits for something that becomes true shortly. */
+const eventually = <E, R>(what: string, check: Effect.Effect<boolean, E, R>) =>
+  Effect.gen(function* () {
+    while (!(yield* check)) yield* Effect.sleep("20 millis")
+  }).pipe(
+    Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
+  )
+
+const world = Seen.layer.pipe(Layer.provideMerge(TestDatabase.layer))
+
+describe("Conversation", () => {
+  it.live("messages become one unit; its updates are processed and their rows purged after a week", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* send(textUpdate(1, "a"), textUpdate(2, "b")), ["stored", "stored"])
+      assert.strictEqual(yield* next, "note a,b")
+      yield* eventually(
+        "processed",
+        Effect.map(unprocessed, (n) => n === 0)
+      )
+      const { client } = yield* EngineSql
+      assert.strictEqual(yield* purge(), 0)
+      yield* client`UPDATE cluster_messages SET id = id - (${String(BigInt(8 * 86_400_000) << 22n)}::bigint)`
+      assert.strictEqual(yield* purge(), 2)
+    }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live("an update that comes again is stored once and told so", () =>
+    Effect.gen(function* () {
+      const one = textUpdate(1, "a")
+      assert.deepStrictEqual(yield* send(one, one), ["stored", "duplicate"])
+      assert.strictEqual(yield* next, "note a")
+      assert.deepStrictEqual(yield* send(one), ["duplicate"])
+      assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
+    }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live("/done closes the window and comes after its unit", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "a"), textUpdate(2, "/done"), textUpdate(3, "b"))
+      assert.deepStrictEqual([yield* next, yield* next], ["note a", "/done  1"])
+    }).pipe(Effect.provide(process({}, 600_000)), Effect.provide(world))
+  )
+
+  it.live("a shutdown in an open window keeps its messages for the next start", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "a"), textUpdate(2, "b")).pipe(
+        Effect.andThen(Effect.sleep("200 millis")),
+        Effect.provide(process({}, 600_000))
+      )
+      assert.strictEqual(yield* unprocessed, 2)
+      assert.strictEqual(yield* next.pipe(Effect.provide(process())), "note a,b")
+    }).pipe(Effect.provide(world))
+  )
+
+  it.live("stopping a window's task loses nothing", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "a"), textUpdate(2, "b"))
+      const tasks = yield* TaskManager
+      yield* eventually(
+        "open",
+        Effect.map(tasks.list, (list) => list.some((task) => task.kind === "window"))
+      )
+      const [window] = (yield* tasks.list).filter((task) => task.kind === "window")
+      yield* tasks.stop(window!.id)
+      assert.strictEqual(yield* next, "note a,b")
+    }).pipe(Effect.provide(process({}, 1000)), Effect.provide(world))
+  )
+
+  it.live("a unit that fails is tried again; after five failures it is saved raw", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "a"))
+      assert.strictEqual(yield* next, "raw a")
+      yield* eventually(
+        "processed",
+        Effect.map(unprocessed, (n) => n === 0)
+      )
+    }).pipe(Effect.provide(process({ failures: 5 })), Effect.provide(world))
+  )
+
+  it.live("a row this version cannot read is kept, and its neighbours go on", () =>
+    Effect.gen(function* () {
+      const client = yield* Conversation.Conversation.client
+      yield* client("default/default/1/0/1").Receive({ id: "7:9", update: `{"v":99}` }, { discard: true })
+      yield* send(textUpdate(1, "a"))
+      assert.strictEqual(yield* next, "note a")
+      yield* eventually(
+        "one left",
+        Effect.map(unprocessed, (n) => n === 1)
+      )
+    }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+})
