@@ -122,7 +122,9 @@ const make = Effect.gen(function* () {
               Effect.flatMap((stored) =>
                 stored
                   ? Effect.succeed(MessageStorage.SaveResultEncoded.Success())
-                  : engine.saveEnvelope(save)
+                  : Effect.tap(engine.saveEnvelope(save), () =>
+                      Effect.sync(() => duplicates.add(row.message_id))
+                    )
               )
             )
           : engine.saveEnvelope(save)
