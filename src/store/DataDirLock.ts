@@ -1,6 +1,7 @@
 /**
  * One process per DATA_DIR. An exclusive SQLite transaction on a lock file is an operating-system lock: it is
- * gone with the process that held it, however that ended, so there is nothing stale to clean up.
+ * gone with the process that held it, however that ended, so there is nothing stale to clean up. (POSIX drops
+ * such a lock when its process closes any descriptor of the file: nothing else here may open it.)
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -53,12 +54,13 @@ const hold = Effect.fn("DataDirLock.hold")(function* (options: { readonly dataDi
 
   yield* Effect.try({ try: () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }), catch: unusable })
   const database = yield* Effect.acquireRelease(
-    Effect.try({ try: () => new DatabaseSync(lockFile, { timeout: 0 }), catch: unusable }),
+    // Two that start at once can block each other for a moment; then one gets it.
+    Effect.try({ try: () => new DatabaseSync(lockFile, { timeout: 300 }), catch: unusable }),
     (opened) => Effect.sync(() => opened.close())
   )
-  // No journal file: the transaction never writes, and a leftover would only puzzle people.
+  // The transaction never writes; its journal file would only puzzle people.
   yield* Effect.try({
-    try: () => database.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE"),
+    try: () => database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"),
     catch: (cause) => (isBusy(cause) ? new DataDirHeld({ dataDir }) : unusable(cause))
   }).pipe(
     Effect.catchTag("DataDirHeld", () =>

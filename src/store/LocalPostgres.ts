@@ -72,6 +72,9 @@ export const settings = (cluster: Cluster) => [
 const make = Effect.fn("LocalPostgres.make")(function* (options: { readonly binaries?: string | undefined }) {
   const { dataDir } = yield* DataDirLock
   const place = yield* choosePlace({ dataDir, binaries: options.binaries })
+  if (!place.home.startsWith(dataDir)) {
+    yield* Effect.logInfo(`The database is in ${place.home}: the user it runs as cannot reach ${dataDir}`)
+  }
   const cluster = yield* initialize(place)
   // Registered first, so it runs last: the supervisor must not restart what is being stopped.
   yield* Effect.addFinalizer(() => Process.stop(place))
@@ -111,7 +114,7 @@ const ready = Effect.fn("LocalPostgres.ready")(function* (place: Place, cluster:
     const adopted = yield* accepting(place, cluster).pipe(Effect.option)
     if (Option.isSome(adopted)) return adopted.value
   }
-  yield* Process.clearRemains(place)
+  yield* Process.clearRemains(place, cluster.socketDirectory)
   // Once spawned it must become visible to `stop`, whatever happens to this fiber.
   yield* Effect.uninterruptible(
     Effect.flatMap(Process.launch(place, settings(cluster)), (child) =>

@@ -106,7 +106,7 @@ const create = Effect.fnUntraced(function* (place: Place, passwordFile: string) 
 const makeSocketDirectory = (place: Place) => {
   const beside = join(place.home, "socket")
   const digest = createHash("sha256").update(place.home).digest("hex").slice(0, 16)
-  const directory = fitsSocket(beside) ? beside : join(tmpdir(), `zapiska-${digest}`)
+  const directory = fitsSocket(beside) ? beside : join(place.user ? "/tmp" : tmpdir(), `zapiska-${digest}`)
   if (!existsSync(directory)) {
     mkdirSync(directory, { mode: 0o700 })
     give(directory, place)

@@ -16,3 +16,12 @@ export class LocalPostgresError extends Schema.TaggedError<LocalPostgresError>()
     return `${this.problem}: ${this.place}. ${this.remedy}${log}`
   }
 }
+
+export const failedToRun = (program: string, cause: unknown) =>
+  new LocalPostgresError({
+    problem: "A program of PostgreSQL cannot be run",
+    place: program,
+    remedy:
+      "Install the dependencies again (npm ci), or set POSTGRES_BINARIES to the bin directory of an installed PostgreSQL",
+    cause
+  })

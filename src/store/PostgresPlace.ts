@@ -5,23 +5,27 @@
 
 import { createHash } from "node:crypto"
 import {
+  accessSync,
   chmodSync,
   chownSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   type Stats,
-  statSync
+  statSync,
+  symlinkSync
 } from "node:fs"
 import { createRequire } from "node:module"
 import { basename, dirname, join } from "node:path"
 import { Effect } from "effect"
-import { LocalPostgresError } from "./PostgresError.ts"
+import { failedToRun, LocalPostgresError } from "./PostgresError.ts"
 
 export interface ServerUser {
   readonly name: string
@@ -67,48 +71,95 @@ export const place = Effect.fn("PostgresPlace.place")(function* (options: {
   readonly binaries?: string | undefined
 }) {
   const bundled = options.binaries ?? (yield* bundledBinaries)
+  yield* Effect.try({
+    try: () => accessSync(join(bundled, "postgres")),
+    catch: (cause) => failedToRun(join(bundled, "postgres"), cause)
+  })
   const user = process.getuid?.() === 0 ? yield* unprivilegedUser : undefined
   return yield* Effect.try({
-    try: (): Place => {
-      const dataDir = realpathSync(options.dataDir)
-      if (user === undefined) {
-        const home = join(dataDir, "db")
-        mkdirSync(home, { recursive: true, mode: 0o700 })
-        return { user, binaries: realpathSync(bundled), home }
-      }
-      const state = join(stateDirectory, stateName(dataDir))
-      const home = homeOf(dataDir, state, user)
-      mkdirSync(home, { recursive: true })
-      chownSync(home, user.uid, user.gid)
-      chmodSync(home, 0o700)
-      const binaries = realpathSync(bundled)
-      return { user, binaries: usable(binaries, user) ? binaries : copyBinaries(binaries, state), home }
-    },
+    try: () => arrange(realpathSync(options.dataDir), realpathSync(bundled), user),
     catch: (cause) =>
-      new LocalPostgresError({
-        problem: "The directories of the embedded PostgreSQL cannot be prepared",
-        place: options.dataDir,
-        remedy: "Make it writable for this user, or set DATABASE_URL to a server you run",
-        cause
-      })
+      cause instanceof LocalPostgresError
+        ? cause
+        : new LocalPostgresError({
+            problem: "The directories of the embedded PostgreSQL cannot be prepared",
+            place: options.dataDir,
+            remedy: "Make it writable for this user, or set DATABASE_URL to a server you run",
+            cause
+          })
   })
 })
 
+const arrange = (dataDir: string, binaries: string, candidate: ServerUser | undefined): Place => {
+  const here = join(dataDir, "db")
+  if (candidate === undefined) {
+    mkdirSync(here, { recursive: true, mode: 0o700 })
+    return { user: undefined, binaries, home: here }
+  }
+  const state = join(stateDirectory, stateName(dataDir))
+  const user = ownerOf(here) ?? candidate
+  const home = chooseHome(dataDir, join(state, "db"), user)
+  if (home === here) letThrough(dataDir, user)
+  else {
+    prepareState(state, user)
+    if (!existsSync(here)) symlinkSync(home, here)
+  }
+  mkdirSync(home, { recursive: true })
+  chownSync(home, user.uid, user.gid)
+  chmodSync(home, 0o700)
+  if (usable(binaries, user)) return { user, binaries, home }
+  prepareState(state, user)
+  return { user, binaries: copyBinaries(binaries, state), home }
+}
+
+/** A database that an ordinary user made stays that user's when root starts it. */
+const ownerOf = (home: string): ServerUser | undefined => {
+  const stat = lstatSync(home, { throwIfNoEntry: false })
+  return stat?.isDirectory() && stat.uid !== 0
+    ? { name: String(stat.uid), uid: stat.uid, gid: stat.gid }
+    : undefined
+}
+
 /**
  * Data stays where an earlier start put it: a parent directory that was opened or closed since must not make
- * the database look empty.
+ * the database look empty, nor a copy of DATA_DIR share it.
  */
-const homeOf = (dataDir: string, state: string, user: ServerUser) => {
-  const elsewhere = join(state, "db")
+const chooseHome = (dataDir: string, elsewhere: string, user: ServerUser) => {
   const here = join(dataDir, "db")
-  if (existsSync(elsewhere)) return elsewhere
-  if (!existsSync(here) && !reachable(dirname(dataDir), user)) return elsewhere
-  // Still private, and the server's group may walk through to its own directory.
-  if (!permits(statSync(dataDir), user, 1)) {
-    chownSync(dataDir, -1, user.gid)
-    chmodSync(dataDir, 0o710)
+  const stat = lstatSync(here, { throwIfNoEntry: false })
+  if (stat?.isSymbolicLink()) {
+    const target = readlinkSync(here)
+    if (target === elsewhere) return elsewhere
+    throw new LocalPostgresError({
+      problem: `This DATA_DIR was moved or copied: its database is still at ${target}`,
+      place: here,
+      remedy: `With Zapiska stopped, move or copy that to ${elsewhere}, and remove the link`
+    })
   }
-  return here
+  const open = reachable(dirname(dataDir), user)
+  if (stat?.isDirectory() && !open) {
+    throw new LocalPostgresError({
+      problem: `The user PostgreSQL runs as (${user.name}) can no longer reach the database`,
+      place: here,
+      remedy: "Make the directories above it passable again (chmod o+x), or start as the user it belongs to"
+    })
+  }
+  return stat?.isDirectory() || (open && !existsSync(elsewhere)) ? here : elsewhere
+}
+
+/** Still private, and the server's group may walk through to its own directory. */
+const letThrough = (dataDir: string, user: ServerUser) => {
+  if (permits(statSync(dataDir), user, 1)) return
+  chownSync(dataDir, -1, user.gid)
+  chmodSync(dataDir, 0o710)
+}
+
+const prepareState = (state: string, user: ServerUser) => {
+  mkdirSync(state, { recursive: true })
+  for (const directory of [stateDirectory, state]) {
+    const stat = statSync(directory)
+    if (!permits(stat, user, 1)) chmodSync(directory, stat.mode | 0o111)
+  }
 }
 
 const reachable = (path: string, user: ServerUser): boolean =>
@@ -154,7 +205,7 @@ const bundledBinaries = Effect.try({
       problem: "No PostgreSQL comes with this installation for this system",
       place: `${process.platform}-${process.arch}`,
       remedy:
-        "Set POSTGRES_BIN to the bin directory of an installed PostgreSQL, or DATABASE_URL to a server you run",
+        "Set POSTGRES_BINARIES to the bin directory of an installed PostgreSQL, or DATABASE_URL to a server you run",
       cause
     })
 })

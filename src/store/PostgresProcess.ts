@@ -17,7 +17,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { type Duration, Effect, Option, Schedule } from "effect"
-import { LocalPostgresError } from "./PostgresError.ts"
+import { failedToRun, LocalPostgresError } from "./PostgresError.ts"
 import type { Place } from "./PostgresPlace.ts"
 
 /** What `postmaster.pid` says of the server of a data directory. */
@@ -39,7 +39,7 @@ export const dataOf = (place: Place) => join(place.home, "data")
 export const logOf = (place: Place) => join(place.home, "server.log")
 
 /** For the child: no more of our environment than the programs need, so that no secret travels along. */
-const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", TZ: "UTC" }
+const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" }
 
 const identity = (place: Place) => (place.user ? { uid: place.user.uid, gid: place.user.gid } : {})
 
@@ -94,15 +94,6 @@ export const launch = (place: Place, settings: ReadonlyArray<string>) =>
     },
     catch: (cause) => failedToRun(join(place.binaries, "postgres"), cause)
   }).pipe(Effect.flatMap(spawned))
-
-const failedToRun = (program: string, cause: unknown) =>
-  new LocalPostgresError({
-    problem: "A program of PostgreSQL cannot be run",
-    place: program,
-    remedy:
-      "Install the dependencies again (npm ci), or set POSTGRES_BIN to the bin directory of an installed PostgreSQL",
-    cause
-  })
 
 /** `spawn` reports a missing or unsuitable program by an event. */
 const spawned = (child: ChildProcess) =>
@@ -178,9 +169,13 @@ const signal = (pid: number, name: NodeJS.Signals) =>
 
 /**
  * Makes way for a new server after one that was killed: its orphaned workers end by themselves (or are ended),
- * and its file goes if another process or a zombie has its number, for PostgreSQL would take that for a server.
+ * and its files go, for PostgreSQL would take a zombie or another process with its number for a server. Call it
+ * only when no server runs.
  */
-export const clearRemains = Effect.fn("PostgresProcess.clearRemains")(function* (place: Place) {
+export const clearRemains = Effect.fn("PostgresProcess.clearRemains")(function* (
+  place: Place,
+  socketDirectory: string
+) {
   yield* orphans(place).pipe(
     Effect.repeat({
       while: (pids: ReadonlyArray<number>) => pids.length > 0,
@@ -195,19 +190,23 @@ export const clearRemains = Effect.fn("PostgresProcess.clearRemains")(function* 
         )
     })
   )
+  yield* remove(join(socketDirectory, ".s.PGSQL.5432.lock"))
   const file = yield* serverFile(place)
-  if (!file || !(yield* exists(file.pid))) return
-  yield* Effect.try({
-    try: () => rmSync(join(dataOf(place), "postmaster.pid"), { force: true }),
+  // The number of a process that is gone for good stays: PostgreSQL then checks its shared memory, too.
+  if (file && (yield* exists(file.pid))) yield* remove(join(dataOf(place), "postmaster.pid"))
+})
+
+const remove = (path: string) =>
+  Effect.try({
+    try: () => rmSync(path, { force: true }),
     catch: (cause) =>
       new LocalPostgresError({
-        problem: "The file of a server that is gone cannot be removed",
-        place: join(dataOf(place), "postmaster.pid"),
+        problem: "A file of a server that is gone cannot be removed",
+        place: path,
         remedy: "Remove it by hand after making sure that no process named postgres runs",
         cause
       })
   })
-})
 
 /** Every process of a server works in its data directory. Elsewhere than on Linux PostgreSQL's own check must do. */
 const orphans = (place: Place): Effect.Effect<ReadonlyArray<number>> =>

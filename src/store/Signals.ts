@@ -49,12 +49,10 @@ export const makeSignals = Effect.fnUntraced(function* (
   )
   yield* Effect.forkScoped(
     session.pipe(
-      Effect.tapError((error) => Effect.logWarning("Signals lost their connection; connecting again", error)),
-      Effect.retry(
-        Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
-          Schedule.jittered
-        )
-      )
+      Effect.tapError((error) =>
+        Effect.logWarning(`Signals lost their connection (${error.message}); connecting again`)
+      ),
+      Effect.retry(Schedule.spaced("250 millis").pipe(Schedule.jittered))
     )
   )
   yield* Deferred.await(listening)
