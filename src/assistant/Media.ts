@@ -7,6 +7,7 @@ import type { SqlError } from "effect/sql"
 import type { AppId, BlobHash, TenantId } from "../domain/Ids.ts"
 import type { Attachment, IncomingMessage, MediaFile } from "../domain/IncomingMessage.ts"
 import { Blobs } from "../knowledge/Blobs.ts"
+import { mediaPath } from "../knowledge/NotePath.ts"
 import { BotPort, type BotPortError, TooLarge } from "../telegram/BotPort.ts"
 
 /** `path` is where the file lies in the knowledge base. */
@@ -48,11 +49,9 @@ const usualExtension: Partial<Record<Attachment["_tag"], string>> = {
   Audio: "mp3"
 }
 
-export const mediaPath = (blob: BlobHash, kind: Attachment["_tag"], file: MediaFile): string => {
-  const named = /\.([a-z0-9]{1,8})$/i.exec(file.name ?? "")?.[1]?.toLowerCase()
-  const extension = named ?? usualExtension[kind] ?? "bin"
-  return `media/${blob.slice(0, 2)}/${blob}.${extension}`
-}
+/** The name whose extension the stored file gets. */
+const nameOf = (kind: Attachment["_tag"], { name }: MediaFile): string =>
+  name?.includes(".") ? name : `file.${usualExtension[kind] ?? "bin"}`
 
 const isFinal = (error: BotPortError | SqlError.SqlError): boolean =>
   error._tag === "Refused" || error._tag === "TargetGone" || error._tag === "Unreachable"
@@ -99,7 +98,7 @@ const make = Effect.gen(function* () {
   const fetch = ({ tenant, app, kind, file }: Wanted): Effect.Effect<FileState> =>
     Stream.runCollect(bot.download({ tenant, app }, file)).pipe(
       Effect.flatMap((chunks) => blobs.put(tenant, Buffer.concat(chunks))),
-      Effect.map((blob): FileState => ({ _tag: "Stored", blob, path: mediaPath(blob, kind, file) })),
+      Effect.map((blob): FileState => ({ _tag: "Stored", blob, path: mediaPath(blob, nameOf(kind, file)) })),
       Effect.catch((error) => {
         if (error instanceof TooLarge) {
           return Effect.succeed<FileState>({ _tag: "TooLarge", limit: error.limit })

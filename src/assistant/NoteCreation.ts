@@ -2,15 +2,22 @@
  * Makes a note of a unit of work: fetches its media, composes the draft, and writes note, members, revision
  * and the announcement in the transaction that marks the updates as handled.
  */
-import { Context, type Effect } from "effect"
+import { Array as Arr, Clock, Context, Effect, Layer, Option, Result } from "effect"
 import type { SqlError } from "effect/sql"
 import type { AppId, BotId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Author, NoteSummary, UnitMember } from "../domain/Note.ts"
+import { KnowledgeBase, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
 import type { KnowledgeBaseKey } from "../knowledge/RevisionLog.ts"
-import type { AlreadyHandled } from "../store/HandledUpdates.ts"
-import type { OutboxEntry } from "../telegram/Outbox.ts"
+import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
+import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
+import type { NoteFiles } from "./AttachmentText.ts"
+import { Media } from "./Media.ts"
+import { MediaRetry } from "./MediaRetry.ts"
+import { tagsOf } from "./NoteTitle.ts"
+import { rawDraftOf } from "./RawDraft.ts"
+import { noteDraftOf, noteMediaOf, noteMemberOf } from "./UnitDraft.ts"
 
 /** Whose note it is and through which bot it came. */
 export interface NoteUser {
@@ -30,8 +37,8 @@ export interface NoteOutcome {
 
 export interface NoteUnit {
   readonly user: NoteUser
-  /** In order, at least one. */
-  readonly members: ReadonlyArray<UnitMember>
+  /** In order. */
+  readonly members: Arr.NonEmptyReadonlyArray<UnitMember>
   /** Every update the unit handles. */
   readonly updates: ReadonlyArray<UpdateId>
   /** Without anything that could fail again: the texts as they came, no media. */
@@ -53,4 +60,145 @@ export class NoteCreation extends Context.Service<
       readonly message: IncomingMessage
     }) => Effect.Effect<boolean, AlreadyHandled | SqlError.SqlError>
   }
->()("zapiska/assistant/NoteCreation") {}
+>()("zapiska/assistant/NoteCreation") {
+  static readonly layer: Layer.Layer<
+    NoteCreation,
+    never,
+    HandledUpdates | KnowledgeBase | Media | MediaRetry | Outbox
+  > = Layer.effect(
+    NoteCreation,
+    Effect.suspend(() => make)
+  )
+}
+
+/** How long a closed unit waits for files on their way; what comes later amends the note. */
+const patience = "2 seconds"
+
+const updatedAt = (message: IncomingMessage): number => (message.editDate ?? message.date) * 1000
+
+const make = Effect.gen(function* () {
+  const handled = yield* HandledUpdates
+  const knowledge = yield* KnowledgeBase
+  const media = yield* Media
+  const retry = yield* MediaRetry
+  const outbox = yield* Outbox
+
+  const filesFor = (user: NoteUser, members: ReadonlyArray<UnitMember>) =>
+    Effect.gen(function* () {
+      const files = yield* media.collect(
+        user,
+        members.map((one) => one.message),
+        patience
+      )
+      // Begun before the note is durable and harmless without it: a crash in between forgets no file.
+      for (const member of members) yield* retry.ifPending(user, member, files)
+      return files
+    })
+
+  /** The rest of an album whose note is already there, by that note. */
+  const latecomers = Effect.fnUntraced(function* (user: NoteUser, members: ReadonlyArray<UnitMember>) {
+    const found = new Map<string, NoteSummary>()
+    for (const { message } of members) {
+      if (message.albumId === undefined || found.has(message.albumId)) continue
+      const note = yield* knowledge.noteOfAlbum(user.knowledgeBase, message.chat.id, message.albumId)
+      if (Option.isSome(note)) found.set(message.albumId, note.value)
+    }
+    return found
+  })
+
+  const amend = Effect.fnUntraced(function* (
+    user: NoteUser,
+    note: NoteSummary,
+    members: Arr.NonEmptyReadonlyArray<UnitMember>,
+    files: NoteFiles,
+    meta: RevisionMeta & { readonly kind: "amend" | "edit" }
+  ) {
+    const messages = members.map((one) => one.message)
+    return yield* knowledge.amend(
+      user.knowledgeBase,
+      note.id,
+      {
+        members: members.map((one) =>
+          noteMemberOf(user, one, files, { language: user.language, created: note.created })
+        ),
+        media: noteMediaOf(messages, files),
+        tags: tagsOf(messages),
+        updated: Math.max(...messages.map(updatedAt))
+      },
+      meta
+    )
+  })
+
+  const write = Effect.fnUntraced(function* (
+    user: NoteUser,
+    members: Arr.NonEmptyReadonlyArray<UnitMember>,
+    files: NoteFiles,
+    raw: boolean,
+    date: number
+  ) {
+    const draft = raw
+      ? rawDraftOf(user, members, user.language)
+      : noteDraftOf(user, members, files, user.language)
+    return yield* knowledge.write(user.knowledgeBase, draft, {
+      author: user.author,
+      date,
+      message: `Add ${draft.title}`
+    })
+  })
+
+  return NoteCreation.of({
+    prefetch: (user, message) => media.prefetch(user, message),
+
+    create: Effect.fn("NoteCreation.create")(function* ({ user, members, updates, raw, announce }) {
+      const files: NoteFiles = raw ? new Map() : yield* filesFor(user, members)
+      const date = yield* Clock.currentTimeMillis
+      yield* handled.once(user, updates, `unit:${members[0].updateId}`, () =>
+        Effect.gen(function* () {
+          const albums = raw ? new Map<string, NoteSummary>() : yield* latecomers(user, members)
+          const isLate = ({ message }: UnitMember) => albums.has(message.albumId ?? "")
+          const outcomes: Array<NoteOutcome> = []
+          const [fresh, late] = Arr.partition(members, (one) =>
+            isLate(one) ? Result.succeed(one) : Result.fail(one)
+          )
+          if (Arr.isReadonlyArrayNonEmpty(fresh)) {
+            outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
+          }
+          for (const [albumId, note] of albums) {
+            const rest = late.filter((one) => one.message.albumId === albumId)
+            if (!Arr.isReadonlyArrayNonEmpty(rest)) continue
+            const meta = {
+              author: user.author,
+              date,
+              message: `Add to ${note.title}`,
+              kind: "amend" as const
+            }
+            outcomes.push({ note: yield* amend(user, note, rest, files, meta), amended: true })
+          }
+          yield* outbox.enqueue(user.tenant, announce(outcomes))
+        }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
+      )
+    }),
+
+    edit: Effect.fn("NoteCreation.edit")(function* ({ user, updateId, message }) {
+      const found = yield* knowledge.noteOfMessage(user.knowledgeBase, message.chat.id, message.messageId)
+      if (Option.isNone(found)) return false
+      const note = found.value
+      const member = { updateId, message }
+      const files = yield* filesFor(user, [member])
+      const date = yield* Clock.currentTimeMillis
+      return yield* handled
+        .once(user, [updateId], `edit:${updateId}`, () =>
+          amend(user, note, [member], files, {
+            author: user.author,
+            date,
+            message: `Edit ${note.title}`,
+            kind: "edit"
+          })
+        )
+        .pipe(
+          Effect.as(true),
+          Effect.catchTag("NoteUnknown", () => Effect.succeed(false))
+        )
+    })
+  })
+})

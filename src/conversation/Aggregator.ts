@@ -6,7 +6,7 @@
  * It holds nothing durable. Whoever offers a message learns when its unit is finished, and until then keeps
  * it stored.
  */
-import { Clock, Deferred, Effect, Latch } from "effect"
+import { Array as Arr, Clock, Deferred, Effect, Latch } from "effect"
 import type { MessageId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import {
@@ -14,6 +14,7 @@ import {
   closesAt,
   extended,
   inOrder,
+  type Members,
   opened,
   type WindowMember,
   type WindowRules,
@@ -32,7 +33,7 @@ export type CloseReason = "quiet" | "done" | "split"
 export interface Unit {
   /** The update that opened the window: its name in the status message and the answer. */
   readonly first: UpdateId
-  readonly members: ReadonlyArray<WindowMember>
+  readonly members: Members
   readonly absorbed: ReadonlyArray<UpdateId>
   readonly reason: CloseReason
   /** Unix milliseconds of our clock. */
@@ -48,7 +49,7 @@ interface Place {
 interface OpenWindow {
   readonly first: UpdateId
   state: WindowState
-  members: Array<WindowMember>
+  members: Members
   absorbed: Array<UpdateId>
   /** Set when it closes. */
   closed: { readonly reason: CloseReason; readonly place: Place } | undefined
@@ -103,7 +104,7 @@ export const make = <R>(options: AggregatorOptions<R>) => {
 
   const run = (window: OpenWindow): Effect.Effect<void, never, R> =>
     Effect.gen(function* () {
-      yield* options.onOpen(window.members[0]!)
+      yield* options.onOpen(window.members[0])
       yield* untilClosed(window)
       const closedAt = yield* Clock.currentTimeMillis
       const { reason, place } = window.closed!
@@ -151,7 +152,7 @@ export const make = <R>(options: AggregatorOptions<R>) => {
         const current = open
         if (current !== undefined && belongs(current.state, member, options.rules)) {
           current.state = extended(current.state, member, now)
-          current.members.push(member)
+          current.members = Arr.append(current.members, member)
           return Deferred.await(current.outcome)
         }
         if (current !== undefined) close(current, "split")
@@ -166,7 +167,9 @@ export const make = <R>(options: AggregatorOptions<R>) => {
       const window = open
       const at = window?.members.findIndex((one) => one.message.messageId === edit.message.messageId) ?? -1
       if (window === undefined || at < 0) return undefined
-      window.members[at] = { ...window.members[at]!, message: edit.message }
+      window.members = Arr.map(window.members, (one, index) =>
+        index === at ? { ...one, message: edit.message } : one
+      )
       window.absorbed.push(edit.updateId)
       return Deferred.await(window.outcome)
     },

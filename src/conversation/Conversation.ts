@@ -3,7 +3,7 @@
  * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
  * so that after a crash the engine delivers again exactly what was not.
  */
-import { Cause, Clock, Effect, Metric, Option, Schema, Semaphore } from "effect"
+import { Array as Arr, Cause, Clock, Effect, Metric, Option, Schema, Semaphore } from "effect"
 import { ClusterSchema, Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"
@@ -63,12 +63,10 @@ export const layer = Conversation.toLayer(
         ).pipe(
           Effect.catchTag("AlreadyHandled", ({ updates }) => {
             const gone = new Set<UpdateId>(updates)
-            left = {
-              ...left,
-              members: left.members.filter((one) => !gone.has(one.updateId)),
-              absorbed: left.absorbed.filter((one) => !gone.has(one))
-            }
-            return left.members.length === 0 ? Effect.void : attempt
+            const members = left.members.filter((one) => !gone.has(one.updateId))
+            if (!Arr.isReadonlyArrayNonEmpty(members)) return Effect.void
+            left = { ...left, members, absorbed: left.absorbed.filter((one) => !gone.has(one)) }
+            return attempt
           })
         )
         return measured(

@@ -6,7 +6,7 @@
  * that a backlog after downtime splits as it would have live. When a window closes is decided by our own
  * clock at the moment a message was first stored, so that a wrong clock on either side cannot cut one short.
  */
-import { Duration } from "effect"
+import { Array as Arr, Duration, Order } from "effect"
 import type { UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 
@@ -35,6 +35,8 @@ export interface WindowMember {
   readonly message: IncomingMessage
   readonly receivedAt: number
 }
+
+export type Members = Arr.NonEmptyReadonlyArray<WindowMember>
 
 /** What the rules need to know of an open window. `opened` and `latest` are Telegram dates, Unix seconds. */
 export interface WindowState {
@@ -94,5 +96,7 @@ export const closesAt = (state: WindowState, rules: WindowRules): number =>
   )
 
 /** The order in which a person sent them, however the updates came. */
-export const inOrder = <M extends WindowMember>(members: ReadonlyArray<M>): ReadonlyArray<M> =>
-  [...members].sort((a, b) => a.message.messageId - b.message.messageId || a.updateId - b.updateId)
+export const inOrder: (members: Members) => Members = Arr.sortWith(
+  ({ message, updateId }) => [message.messageId, updateId] as const,
+  Order.Tuple([Order.Number, Order.Number])
+)
