@@ -45,6 +45,8 @@ export interface Storage {
   readonly attempt: <A, E>(operation: () => Result.Result<A, E>) => Result.Result<A, E>
   /** Runs `operation` at once and answers when what it wrote is durable. */
   readonly commit: <A, E>(operation: () => Result.Result<A, E>) => Effect.Effect<A, E>
+  /** Runs `operation` at once without waiting: for what nobody is told about. */
+  readonly write: (operation: () => void) => void
   /** Called once what was written so far is durable; forgotten when it is taken back. */
   readonly afterCommit: (act: () => void) => void
 }
@@ -140,6 +142,10 @@ export const make = Effect.fnUntraced(function* (
         const result = attempt(operation)
         return Effect.flatMap(Deferred.await(current.done), () => Effect.fromResult(result))
       }),
+    write: (operation) => {
+      begin()
+      operation()
+    },
     afterCommit: (act) => void batch?.acts.push(act)
   }
 })

@@ -198,6 +198,7 @@ export const make = (storage: Storage, hooks: Hooks) => {
     apiRoot: hooks.apiRoot,
     /** Unix seconds. */
     seconds: () => Math.floor(hooks.now() / 1000),
+    wake: (botId: number) => storage.afterCommit(() => hooks.wake(botId)),
     publish: (event: Event) => storage.afterCommit(() => hooks.publish(event)),
     next,
     bot,

@@ -173,6 +173,7 @@ export const setWebhook = (world: World, call: Call): Answer<true> =>
       maxConnections: Args.integer(call.args, "max_connections") ?? 40,
       ...(secret === undefined ? {} : { secret })
     })
+    world.wake(call.bot.id)
     return true as const
   })
 
