@@ -1,0 +1,96 @@
+/**
+ * The one HTTP server of the process: listens, refuses foreign hosts and origins, serves the routes it is
+ * given as Layers.
+ */
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Schema } from "effect"
+import {
+  HttpRouter,
+  HttpServer,
+  type HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
+import { refusal } from "./HostGuard.ts"
+
+export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
+  host: Schema.String,
+  port: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    const where = `${this.host}:${this.port}`
+    if (this.reason === "EADDRINUSE")
+      return `Port ${this.port} is taken (${where}); stop what listens there or set HTTP_PORT to another port`
+    if (this.reason === "EACCES")
+      return `The process may not listen on ${where}; set HTTP_PORT to a port above 1023`
+    if (this.reason === "EADDRNOTAVAIL" || this.reason === "ENOTFOUND")
+      return `${this.host} is no address of this machine; set HTTP_HOST to one of its own`
+    return `Cannot listen on ${where} (${this.reason}); check HTTP_HOST and HTTP_PORT`
+  }
+}
+
+export interface HttpServerOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** How many ports after this one may be tried when it is taken; 0 when somebody chose the port. */
+  readonly alternatives: number
+  /** Names of ours besides `host` and loopback: behind a proxy, in a container network. */
+  readonly names: ReadonlyArray<string>
+}
+
+const reasonOf = (error: HttpServerError.ServeError): string =>
+  error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : String(error.cause)
+
+const listen = ({
+  host,
+  port,
+  alternatives
+}: HttpServerOptions): Layer.Layer<HttpServer.HttpServer, CannotListen> =>
+  NodeHttpServer.layerServer(createServer, {
+    host,
+    port,
+    // Exit waits for nobody: a page that holds a stream open is cut off.
+    gracefulShutdownTimeout: "1 second"
+  }).pipe(
+    Layer.catch((error) => {
+      const reason = reasonOf(error)
+      return reason === "EADDRINUSE" && alternatives > 0
+        ? listen({ host, port: port + 1, alternatives: alternatives - 1, names: [] })
+        : Layer.effect(HttpServer.HttpServer, Effect.fail(new CannotListen({ host, port, reason })))
+    })
+  )
+
+const guard = (names: ReadonlyArray<string>) =>
+  HttpRouter.middleware(
+    (handle) =>
+      Effect.gen(function* () {
+        const { headers } = yield* HttpServerRequest.HttpServerRequest
+        const reason = refusal({ host: headers.host, origin: headers.origin }, names)
+        if (reason !== undefined) return HttpServerResponse.text(`${reason}\n`, { status: 403 })
+        return HttpServerResponse.setHeaders(yield* handle, {
+          "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer"
+        })
+      }),
+    { global: true }
+  )
+
+/**
+ * Listens and serves `routes` (Layers made with `HttpRouter`, merged). Gives `HttpServer`, whose address is the
+ * one really taken.
+ */
+export const serveHttp = <E, R>(routes: Layer.Layer<never, E, R>, options: HttpServerOptions) => {
+  const names = [options.host, ...options.names].map((name) => name.toLowerCase())
+  return HttpRouter.serve(Layer.merge(routes, guard(names)), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(Layer.provideMerge(listen(options)), Layer.provide(NodeHttpServer.layerHttpServices))
+}
+
+/** The address of the server as a browser on this machine opens it. */
+export const localUrl: Effect.Effect<string, never, HttpServer.HttpServer> = HttpServer.addressFormattedWith(
+  (url) => Effect.succeed(url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
+)
