@@ -114,7 +114,9 @@ const settingsOf = (values: Values, directory: string) => {
       host: values.HTTP_HOST ?? "127.0.0.1",
       port: values.HTTP_PORT ?? 8080,
       /** Whether somebody chose the port: if not, another one may be taken. */
-      portChosen: values.HTTP_PORT !== undefined
+      portChosen: values.HTTP_PORT !== undefined,
+      /** Names of ours besides loopback: behind a proxy, in a container network. */
+      names: values.HTTP_ALLOWED_HOSTS ?? []
     },
     /** Absent: generated, see `Secrets`. */
     adminToken: values.ADMIN_TOKEN,

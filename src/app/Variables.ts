@@ -117,6 +117,18 @@ export const variables = {
   CLUSTER_PORT: { allowed: "a port, 1 to 65535", withoutEffect: true, read: integer(1, 65_535) },
   HTTP_HOST: { allowed: "the host name or address to listen on", read: matching(/^[\w.:-]+$/) },
   HTTP_PORT: { allowed: "a port, 1 to 65535, or 0 for any free one", read: integer(0, 65_535) },
+  HTTP_ALLOWED_HOSTS: {
+    allowed: "host names without ports, separated by commas",
+    read: (value: string) => {
+      const names = value
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((name) => name !== "")
+      return names.every((name) => /^[a-z0-9._-]+$/.test(name))
+        ? Option.some(names)
+        : Option.none<Array<string>>()
+    }
+  },
   ADMIN_TOKEN: {
     allowed: "16 or more characters without spaces",
     secret: true,

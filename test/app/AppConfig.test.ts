@@ -43,7 +43,7 @@ describe("AppConfig", () => {
       assert.strictEqual(config.telegram.allowedUsers, "claim")
       assert.match(config.dataDir, /^\/.*\/data$/)
       assert.isUndefined(config.databaseUrl)
-      assert.deepStrictEqual(config.http, { host: "127.0.0.1", port: 8080, portChosen: false })
+      assert.deepStrictEqual(config.http, { host: "127.0.0.1", port: 8080, portChosen: false, names: [] })
       assert.strictEqual(Duration.toMillis(config.windows.note), 30_000)
       assert.strictEqual(Duration.toMillis(config.windows.noteMax), 300_000)
       assert.strictEqual(Duration.toMillis(config.windows.chat), 1_500)
@@ -67,6 +67,7 @@ describe("AppConfig", () => {
         CLUSTER_PORT: "34431",
         HTTP_HOST: "::1",
         HTTP_PORT: "0",
+        HTTP_ALLOWED_HOSTS: "Notes.example.org, zapiska",
         ADMIN_TOKEN: "sixteen-letters-or-more",
         NOTE_WINDOW: "500 millis",
         NOTE_WINDOW_MAX: "2 minutes",
@@ -86,7 +87,12 @@ describe("AppConfig", () => {
       assert.strictEqual(Redacted.value(config.databaseUrl!), "postgres://owner:pass%20word@db/zapiska")
       assert.strictEqual(config.postgresBinaries, "/usr/lib/postgresql/18/bin")
       assert.deepStrictEqual(config.cluster, { host: "10.0.0.7", port: 34431 })
-      assert.deepStrictEqual(config.http, { host: "::1", port: 0, portChosen: true })
+      assert.deepStrictEqual(config.http, {
+        host: "::1",
+        port: 0,
+        portChosen: true,
+        names: ["notes.example.org", "zapiska"]
+      })
       assert.strictEqual(Duration.toMillis(config.windows.note), 500)
       assert.strictEqual(config.model.provider, "openai")
       assert.deepStrictEqual(Redacted.value(config.secretsKey!), new Uint8Array(32).fill(7))
@@ -152,6 +158,7 @@ describe("AppConfig", () => {
           CLUSTER_HOST: "a b",
           CLUSTER_PORT: "0",
           HTTP_PORT: "80a",
+          HTTP_ALLOWED_HOSTS: "https://x.example/",
           NOTE_WINDOW: "soon",
           NOTE_WINDOW_MAX: "0 seconds",
           CHAT_WINDOW: "2 days",
@@ -168,7 +175,7 @@ describe("AppConfig", () => {
         )
         for (const { variable, allowed } of refusal.problems)
           assert.strictEqual(allowed, variables[variable as keyof typeof variables].allowed)
-        assert.include(refusal.message, "The configuration has 16 problems:")
+        assert.include(refusal.message, "The configuration has 17 problems:")
         assert.include(
           refusal.message,
           "HTTP_PORT: `80a` is not of the right form\n    allowed: a port, 1 to 65535"

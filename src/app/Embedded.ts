@@ -1,0 +1,115 @@
+/** The embedded profile: everything in one process, nothing to install. Reads from the bottom up. */
+import { join } from "node:path"
+import { Effect, Layer, Redacted } from "effect"
+import { ClusterWorkflowEngine } from "effect/cluster"
+import { Media } from "../assistant/Media.ts"
+import { MediaRetry } from "../assistant/MediaRetry.ts"
+import { NoteCreation } from "../assistant/NoteCreation.ts"
+import * as Conversation from "../conversation/Conversation.ts"
+import { ConversationSettings } from "../conversation/ConversationSettings.ts"
+import * as Engine from "../conversation/Engine.ts"
+import * as Inbox from "../conversation/Inbox.ts"
+import { MessageProcessor } from "../conversation/MessageProcessor.ts"
+import { windowRules } from "../conversation/Window.ts"
+import { Blobs } from "../knowledge/Blobs.ts"
+import { GitProjection } from "../knowledge/GitProjection.ts"
+import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
+import { RevisionLog } from "../knowledge/RevisionLog.ts"
+import { Health } from "../ops/Health.ts"
+import { BotRunner } from "../session/BotRunner.ts"
+import * as Database from "../store/Database.ts"
+import { DatabaseOwner } from "../store/DatabaseOwner.ts"
+import { DataDirLock } from "../store/DataDirLock.ts"
+import { HandledUpdates } from "../store/HandledUpdates.ts"
+import { LocalPostgres } from "../store/LocalPostgres.ts"
+import { TaskManager } from "../task/TaskManager.ts"
+import { GrammyApi } from "../telegram/GrammyApi.ts"
+import { GrammyBot } from "../telegram/GrammyBot.ts"
+import { Intake } from "../telegram/Intake.ts"
+import { Outbox } from "../telegram/Outbox.ts"
+import { Pacer } from "../telegram/Pacer.ts"
+import { Permission } from "../telegram/Permission.ts"
+import { AppConfig } from "./AppConfig.ts"
+import * as Background from "./Background.ts"
+import * as Http from "./Http.ts"
+import * as Sandbox from "./Sandbox.ts"
+import { Secrets } from "./Secrets.ts"
+import * as Startup from "./Startup.ts"
+
+/** A Layer that the configuration decides. */
+const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
+  Layer.unwrap(Effect.map(AppConfig, build))
+
+const directory = configured(({ dataDir }) => DataDirLock.layer({ dataDir }))
+
+const database = Layer.unwrap(
+  Effect.gen(function* () {
+    const { databaseUrl, postgresBinaries } = yield* AppConfig
+    const { key } = yield* Secrets
+    const secretsKey = Redacted.make(Buffer.from(Redacted.value(key)).toString("base64"))
+    const owner =
+      databaseUrl === undefined
+        ? LocalPostgres.layer({ binaries: postgresBinaries })
+        : DatabaseOwner.layerUrl(databaseUrl)
+    return Database.layer({ secretsKey }).pipe(Layer.provide(owner))
+  })
+)
+
+const knowledge = Layer.mergeAll(
+  KnowledgeBase.layer,
+  configured(({ dataDir }) => GitProjection.layer({ directory: join(dataDir, "kb") }))
+).pipe(Layer.provideMerge(RevisionLog.layer), Layer.provideMerge(Blobs.layer))
+
+/** The bot as Telegram's servers (or the sandbox) see it. Tests put another `BotPort` in its place. */
+export const telegram = GrammyBot.layer().pipe(Layer.provide(Pacer.layer), Layer.provideMerge(GrammyApi.layer))
+
+const outbound = Layer.mergeAll(Outbox.layer, HandledUpdates.layer)
+
+const permission = Layer.unwrap(
+  Effect.gen(function* () {
+    const { telegram } = yield* AppConfig
+    const { key } = yield* Secrets
+    return Permission.layer({ allowed: telegram.allowedUsers, digestKey: key })
+  })
+)
+
+const assistant = NoteCreation.layer.pipe(
+  Layer.provide(MediaRetry.layer),
+  Layer.provide(Media.layer),
+  Layer.provide(ClusterWorkflowEngine.layer)
+)
+
+const settings = configured(({ windows }) =>
+  Layer.succeed(ConversationSettings, {
+    rules: windowRules({ quiet: windows.note, max: windows.noteMax })
+  })
+)
+
+const conversations = Inbox.layer.pipe(
+  Layer.provideMerge(Conversation.layer),
+  Layer.provide(MessageProcessor.layer),
+  Layer.provide(assistant),
+  Layer.provide(settings),
+  Layer.provideMerge(Engine.layerSingle)
+)
+
+const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer))
+
+/**
+ * What is above closes before what is below it: first the doors, then the tasks, then what they use, then the
+ * database.
+ */
+export const layer = Layer.mergeAll(Startup.layer, Http.layer).pipe(
+  Layer.provideMerge(Background.layer),
+  Layer.provideMerge(intake),
+  Layer.provideMerge(conversations),
+  Layer.provideMerge(TaskManager.layer),
+  Layer.provideMerge(permission),
+  Layer.provideMerge(outbound),
+  Layer.provideMerge(telegram),
+  Layer.provideMerge(Sandbox.bots),
+  Layer.provideMerge(knowledge),
+  Layer.provideMerge(database),
+  Layer.provideMerge(directory),
+  Layer.provideMerge(Health.layer)
+)

@@ -1,0 +1,11 @@
+/** The bots there are: the configured one, or, without a token, the sandbox's own Telegram and its bot. */
+import { join } from "node:path"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { defaultApp, defaultKnowledgeBase, defaultTenant } from "../domain/Ids.ts"
+import { GitProjection } from "../knowledge/GitProjection.ts"
+import { RevisionLog } from "../knowledge/RevisionLog.ts"
+import * as Emulator from "../sandbox/BotApiEmulator.ts"
+import { BotApiEmulator } from "../sandbox/Control.ts"
+import { KnowledgeUnreadable, SandboxKnowledge } from "../sandbox/SandboxKnowledge.ts"
+import { Bots } from "../telegram/Bots.ts"
+import { AppConfig } from "./AppConfig.ts"
