@@ -1,7 +1,10 @@
 /** Content-addressed bytes of a tenant: note texts and media. */
-import { Context, type Effect } from "effect"
-import type { SqlError } from "effect/sql"
-import type { BlobHash, TenantId } from "../domain/Ids.ts"
+import { createHash } from "node:crypto"
+import { Context, Effect, Layer, Schema } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import { BlobHash, type TenantId } from "../domain/Ids.ts"
+import { TenantScope } from "../store/TenantScope.ts"
+import { decoded, Int8 } from "./Rows.ts"
 
 export class Blobs extends Context.Service<
   Blobs,
@@ -14,4 +17,62 @@ export class Blobs extends Context.Service<
       hashes: ReadonlyArray<BlobHash>
     ) => Effect.Effect<ReadonlyMap<BlobHash, Uint8Array>, SqlError.SqlError>
   }
->()("zapiska/knowledge/Blobs") {}
+>()("zapiska/knowledge/Blobs") {
+  static readonly layer: Layer.Layer<Blobs, never, TenantScope> = Layer.effect(
+    Blobs,
+    Effect.suspend(() => make)
+  )
+}
+
+export const hashOf = (bytes: Uint8Array): BlobHash =>
+  BlobHash.make(createHash("sha256").update(bytes).digest("hex"))
+
+/** Bytes fetched at once: the driver refuses rows over 16 MiB. */
+const piece = 4 * 1024 * 1024
+
+const whole = decoded(Schema.Struct({ hash: BlobHash, size: Int8, bytes: Schema.NullOr(Schema.Uint8Array) }))
+const part = decoded(Schema.Struct({ bytes: Schema.Uint8Array }))
+
+const make = Effect.gen(function* () {
+  const scope = yield* TenantScope
+
+  const large = (sql: SqlClient.SqlClient, tenant: TenantId, hash: BlobHash, size: number) =>
+    Effect.map(
+      Effect.forEach(
+        Array.from({ length: Math.ceil(size / piece) }, (_, index) => index * piece + 1),
+        (from) =>
+          part(sql`
+            SELECT substring(bytes FROM ${from} FOR ${piece}) AS bytes FROM blobs
+            WHERE tenant_id = ${tenant} AND hash = ${hash}`)
+      ),
+      (pieces): Uint8Array => Buffer.concat(pieces.flat().map((one) => one.bytes))
+    )
+
+  return Blobs.of({
+    put: Effect.fn("Blobs.put")(function* (tenant, bytes) {
+      const hash = hashOf(bytes)
+      yield* scope.transaction(
+        tenant,
+        (sql) => sql`
+          INSERT INTO blobs (tenant_id, hash, bytes) VALUES (${tenant}, ${hash}, ${bytes})
+          ON CONFLICT DO NOTHING`
+      )
+      return hash
+    }),
+    get: Effect.fn("Blobs.get")(function* (tenant, hashes) {
+      const found = new Map<BlobHash, Uint8Array>()
+      if (hashes.length === 0) return found
+      yield* scope.transaction(tenant, (sql) =>
+        Effect.gen(function* () {
+          const rows = yield* whole(sql`
+            SELECT hash, length(bytes)::bigint AS size,
+              CASE WHEN length(bytes) <= ${piece} THEN bytes END AS bytes
+            FROM blobs WHERE tenant_id = ${tenant} AND hash = ANY(${hashes}::text[])`)
+          for (const { hash, size, bytes } of rows)
+            found.set(hash, bytes ?? (yield* large(sql, tenant, hash, size)))
+        })
+      )
+      return found
+    })
+  })
+})

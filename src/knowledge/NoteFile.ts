@@ -17,13 +17,15 @@ export const cleanText = (text: string): string =>
 const cleanLine = (text: string, limit: number): string =>
   [
     ...cleanText(text)
-      .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
       .replace(/[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g, "")
+      .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
       .trim()
   ]
     .slice(0, limit)
     .join("")
     .trim()
+
+const cleanTitle = (title: string): string => cleanLine(title, 200) || "Untitled"
 
 const cleanBlock = (block: string): string =>
   cleanText(block)
@@ -56,7 +58,7 @@ export const cleanMember = (member: NoteMember): NoteMember => ({
 /** The draft as it can be written: harmless title, category and tags; texts without NUL. */
 export const cleanDraft = (draft: NoteDraft): NoteDraft => ({
   ...draft,
-  title: cleanLine(draft.title, 200) || "Untitled",
+  title: cleanTitle(draft.title),
   category: slugOf(draft.category),
   tags: cleanTags(draft.tags),
   source: cleanJson(draft.source) as NoteDraft["source"],
@@ -95,9 +97,27 @@ const startsWithTitle = (block: string, title: string): boolean => {
 export const bodyText = (bytes: Uint8Array): string =>
   FrontMatter.split(cleanText(new TextDecoder().decode(bytes))).body
 
-/** What the front matter of a file says of its note. */
-export const readMeta = (bytes: Uint8Array): FrontMatter.Meta =>
-  FrontMatter.read(FrontMatter.split(cleanText(new TextDecoder().decode(bytes))).yaml)
+/** What the front matter of a file says of its note, as clean as what we write ourselves. */
+const readMeta = (bytes: Uint8Array): FrontMatter.Meta => {
+  const { id, title, category, tags } = FrontMatter.read(
+    FrontMatter.split(cleanText(new TextDecoder().decode(bytes))).yaml
+  )
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(title === undefined ? {} : { title: cleanTitle(title) }),
+    ...(category === undefined ? {} : { category: slugOf(category) }),
+    ...(tags === undefined ? {} : { tags: cleanTags(tags) })
+  }
+}
+
+/** What a note is called once its file is `bytes`: as the front matter says, if it is this note's. */
+export const nameAfter = <A extends Required<Pick<FrontMatter.Meta, "id" | "title" | "category" | "tags">>>(
+  note: A,
+  bytes: Uint8Array
+): A => {
+  const meta = readMeta(bytes)
+  return meta.id === note.id ? { ...note, ...meta } : note
+}
 
 export const sameMessage = (a: NoteMember, b: NoteMember): boolean =>
   a.botId === b.botId && a.chat === b.chat && a.messageId === b.messageId

@@ -67,9 +67,10 @@ export const notePaths = (
 
 /** `path`, then its numbered variants, then the one with the note's id. */
 export const numberedPaths = (path: string, id: NoteId): ReadonlyArray<string> => {
-  const stem = path.replace(/\.md$/, "")
+  const [extension = ""] = /\.[^./]*$/.exec(path) ?? []
+  const stem = path.slice(0, path.length - extension.length)
   const suffixes = ["", ...Array.from({ length: numbered - 1 }, (_, index) => `-${index + 2}`), `-${id}`]
-  return suffixes.map((suffix) => `${stem}${suffix}.md`)
+  return suffixes.map((suffix) => stem + suffix + extension)
 }
 
 /** The folders above a path: `a/b/c` has `a` and `a/b`. */

@@ -144,7 +144,7 @@ second
           end = range!.end
         }
       }),
-      { numRuns: 2_000 }
+      { numRuns: 500 }
     )
   })
 
@@ -266,7 +266,7 @@ describe("NoteFile.amend", () => {
             if (one.block !== "") assert.include(text(once.file).replaceAll("\r\n", "\n"), one.block)
         }
       ),
-      { numRuns: 2_000 }
+      { numRuns: 500 }
     )
   })
 })
