@@ -2,22 +2,12 @@
  * What watches the process, as the configuration wants it: the scrubber first, which knows every secret of the
  * environment, then telemetry and the measuring of the process behind it.
  */
-import { readFileSync } from "node:fs"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import { processMetrics } from "../ops/Metrics.ts"
 import { Scrubber } from "../ops/Scrub.ts"
 import { telemetry } from "../ops/Telemetry.ts"
 import { AppConfig } from "./AppConfig.ts"
-
-const Package = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
-
-/** Of the package this file belongs to, run from `src` or built. */
-export const version = Effect.suspend(() =>
-  Schema.decodeEffect(Package)(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-).pipe(
-  Effect.map((read) => read.version),
-  Effect.orDie
-)
+import { version } from "./version.ts"
 
 /** Gives the scrubber to whoever learns of more secrets; says the warnings of the configuration. */
 export const observability: Layer.Layer<Scrubber, never, AppConfig> = Layer.effectDiscard(
@@ -30,7 +20,7 @@ export const observability: Layer.Layer<Scrubber, never, AppConfig> = Layer.effe
         const config = yield* AppConfig
         const scrubber = yield* Scrubber
         yield* Effect.forEach(config.secrets, scrubber.register)
-        return telemetry({ ...config.log, otlpEndpoint: config.otlpEndpoint, version: yield* version })
+        return telemetry({ ...config.log, otlpEndpoint: config.otlpEndpoint, version })
       })
     )
   ),
