@@ -2,11 +2,14 @@
  * Everything the bot says, and every file it fetches, goes through this port. Callers never see grammY and
  * never catch a 429: pacing, timeouts, retries and the circuit breaker are behind it.
  */
-import { Context, type Effect, Schema, type Stream } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Schema, Stream } from "effect"
 import type { Address } from "../domain/Address.ts"
 import { FormattedText } from "../domain/FormattedText.ts"
-import { type AppId, type BotId, ChatId, type MessageId, type TenantId } from "../domain/Ids.ts"
+import { type AppId, BotId, MessageId, type TenantId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
+import type { BotPortError } from "./BotError.ts"
+
+export * from "./BotError.ts"
 
 /** A button under a message. `data` at most 64 bytes of UTF-8 (Bot API). */
 export const Button = Schema.Struct({
@@ -23,6 +26,7 @@ export type Button = typeof Button.Type
 export const OutgoingContent = Schema.TaggedStruct("Text", {
   text: FormattedText,
   buttons: Schema.optionalKey(Schema.Array(Schema.Array(Button))),
+  /** Only `true` shows one: a preview fetches the link, and with it whatever somebody put into it. */
   linkPreview: Schema.optionalKey(Schema.Boolean)
 })
 export type OutgoingContent = typeof OutgoingContent.Type
@@ -44,121 +48,6 @@ export interface BotIdentity {
   readonly name: string
   readonly username: string
 }
-
-/** Telegram asked to wait, longer than this call may. */
-export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
-  method: Schema.String,
-  /** Unix milliseconds: nothing goes to this chat before. */
-  until: Schema.Int
-}) {
-  override get message() {
-    return `${this.method}: Telegram asked to wait until ${new Date(this.until).toISOString()}`
-  }
-}
-/** Certainly not done: no bytes left, or Telegram answered that it failed, and the retries are used up. */
-export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
-  method: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: Telegram cannot be reached (${this.reason}); it is tried again later`
-  }
-}
-/** Perhaps done: the answer was lost. A message that may have been sent is never sent again blindly. */
-export class Ambiguous extends Schema.TaggedError<Ambiguous>()("Ambiguous", {
-  method: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: the answer was lost (${this.reason}); it may or may not have been done`
-  }
-}
-/** The circuit breaker is open. `until`: Unix milliseconds of the next try. */
-export class CircuitOpen extends Schema.TaggedError<CircuitOpen>()("CircuitOpen", {
-  method: Schema.String,
-  until: Schema.Int
-}) {
-  override get message() {
-    return `${this.method}: not tried, Telegram has been failing; the next try is at ${new Date(this.until).toISOString()}`
-  }
-}
-/** Blocked, deactivated, kicked, or the chat is gone. */
-export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
-  method: Schema.String,
-  chat: Schema.optionalKey(ChatId),
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: the chat cannot be written to (${this.reason})`
-  }
-}
-/** The token is wrong or was revoked: the bot stops until it has a new one. */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
-  method: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: Telegram refuses the bot's token; get a valid one from @BotFather and start again`
-  }
-}
-/** The group became a supergroup with another id. */
-export class Migrated extends Schema.TaggedError<Migrated>()("Migrated", {
-  method: Schema.String,
-  to: ChatId
-}) {
-  override get message() {
-    return `${this.method}: the group is now ${this.to}`
-  }
-}
-/** The message to edit, delete or react to is gone. */
-export class TargetGone extends Schema.TaggedError<TargetGone>()("TargetGone", {
-  method: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: the message is no longer there (${this.reason})`
-  }
-}
-/** Telegram refuses the request itself; trying again cannot help. */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
-  method: Schema.String,
-  code: Schema.Int,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${this.method}: refused with ${this.code}: ${this.reason}`
-  }
-}
-/** A limit of the Bot API, checked before anything is sent or fetched. Sizes in bytes or UTF-16 units. */
-export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
-  what: Schema.String,
-  size: Schema.Int,
-  limit: Schema.Int
-}) {
-  override get message() {
-    return `${this.what} is ${this.size}, Telegram allows ${this.limit}`
-  }
-}
-/** No bot is configured under this key. */
-export class BotUnknown extends Schema.TaggedError<BotUnknown>()("BotUnknown", { app: Schema.String }) {
-  override get message() {
-    return `There is no bot ${this.app}`
-  }
-}
-
-export const BotPortError = Schema.Union([
-  RateLimited,
-  Unavailable,
-  Ambiguous,
-  CircuitOpen,
-  Unreachable,
-  Unauthorized,
-  Migrated,
-  TargetGone,
-  Refused,
-  TooLarge,
-  BotUnknown
-])
-export type BotPortError = typeof BotPortError.Type
 
 export interface BotCommand {
   readonly command: string
@@ -203,4 +92,132 @@ export class BotPort extends Context.Service<
     ) => Effect.Effect<void, BotPortError>
     readonly identity: (bot: BotKey) => Effect.Effect<BotIdentity, BotPortError>
   }
->()("zapiska/telegram/BotPort") {}
+>()("zapiska/telegram/BotPort") {
+  /** Sends nothing and remembers every call: for the tests of programs that talk through this port. */
+  static readonly layerRecording: Layer.Layer<BotPort | BotRecorder> = Layer.effectContext(
+    Effect.suspend(() => recording)
+  )
+}
+
+/**
+ * What is being done about one durable message. A dispatcher provides it to its calls: the place in the
+ * pace is already taken, and `inFlight` says at any instant whether Telegram may be acting on it.
+ */
+export interface Dispatched {
+  inFlight: boolean
+}
+export const Dispatched = Context.Reference<Dispatched | undefined>("zapiska/telegram/Dispatched", {
+  defaultValue: () => undefined
+})
+
+/** A call as `BotPort.layerRecording` saw it. */
+export type RecordedCall =
+  | {
+      readonly method: "send"
+      readonly address: Address
+      readonly content: OutgoingContent
+      readonly options: { readonly replyTo?: MessageId; readonly silent?: boolean }
+      /** The id it was answered with. */
+      readonly messageId: MessageId
+    }
+  | {
+      readonly method: "edit"
+      readonly address: Address
+      readonly message: MessageId
+      readonly content: OutgoingContent
+    }
+  | { readonly method: "remove"; readonly address: Address; readonly message: MessageId }
+  | {
+      readonly method: "react"
+      readonly address: Address
+      readonly message: MessageId
+      readonly emoji: string | null
+    }
+  | { readonly method: "typing"; readonly address: Address }
+  | {
+      readonly method: "answerButton"
+      readonly bot: BotKey
+      readonly callbackId: string
+      readonly text?: string
+    }
+  | { readonly method: "download"; readonly bot: BotKey; readonly file: MediaFile }
+  | {
+      readonly method: "setCommands"
+      readonly bot: BotKey
+      readonly commands: ReadonlyArray<BotCommand>
+      readonly language?: string
+    }
+  | { readonly method: "identity"; readonly bot: BotKey }
+
+/** What the recording bot saw, and how it is told to misbehave. */
+export class BotRecorder extends Context.Service<
+  BotRecorder,
+  {
+    /** Every call so far, in order, those that failed included. */
+    readonly calls: Effect.Effect<ReadonlyArray<RecordedCall>>
+    /** The next call that nobody took yet; waits for it. */
+    readonly next: Effect.Effect<RecordedCall>
+    /**
+     * Runs before each following call of `method` is answered: fail to make the bot fail, sleep to make it
+     * slow, `Effect.void` to make it well again.
+     */
+    readonly before: (
+      method: RecordedCall["method"],
+      behaviour: Effect.Effect<void, BotPortError>
+    ) => Effect.Effect<void>
+    /** The bytes `download` gives for a file id; without them it gives none. */
+    readonly provideFile: (fileId: string, bytes: Uint8Array) => Effect.Effect<void>
+  }
+>()("zapiska/telegram/BotRecorder") {}
+
+const recording = Effect.gen(function* () {
+  const calls: Array<RecordedCall> = []
+  const taken = yield* Queue.unbounded<RecordedCall>()
+  const behaviours = new Map<RecordedCall["method"], Effect.Effect<void, BotPortError>>()
+  const files = new Map<string, Uint8Array>()
+  let lastMessageId = 0
+
+  const record = (call: RecordedCall): Effect.Effect<void, BotPortError> =>
+    Effect.suspend(() => {
+      calls.push(call)
+      return Effect.andThen(Queue.offer(taken, call), behaviours.get(call.method) ?? Effect.void)
+    })
+
+  const port = BotPort.of({
+    send: (address, content, options = {}) =>
+      Effect.gen(function* () {
+        const messageId = MessageId.make(++lastMessageId)
+        yield* record({ method: "send", address, content, options, messageId })
+        return { messageId, date: Math.floor((yield* Clock.currentTimeMillis) / 1_000) }
+      }),
+    edit: (address, message, content) => record({ method: "edit", address, message, content }),
+    remove: (address, message) => record({ method: "remove", address, message }),
+    react: (address, message, emoji) => record({ method: "react", address, message, emoji }),
+    typing: (address) => record({ method: "typing", address }),
+    answerButton: (bot, callbackId, text) =>
+      record({ method: "answerButton", bot, callbackId, ...(text === undefined ? {} : { text }) }),
+    download: (bot, file) =>
+      Stream.unwrap(
+        Effect.map(record({ method: "download", bot, file }), () => {
+          const bytes = files.get(file.fileId)
+          return bytes === undefined ? Stream.empty : Stream.make(bytes)
+        })
+      ),
+    setCommands: (bot, commands, language) =>
+      record({ method: "setCommands", bot, commands, ...(language === undefined ? {} : { language }) }),
+    identity: (bot) =>
+      Effect.as(record({ method: "identity", bot }), {
+        id: BotId.make(1),
+        name: "Recorder",
+        username: "recorder_bot"
+      })
+  })
+
+  const recorder = BotRecorder.of({
+    calls: Effect.sync(() => [...calls]),
+    next: Queue.take(taken),
+    before: (method, behaviour) => Effect.sync(() => void behaviours.set(method, behaviour)),
+    provideFile: (fileId, bytes) => Effect.sync(() => void files.set(fileId, bytes))
+  })
+  return Context.make(BotPort, port).pipe(Context.add(BotRecorder, recorder))
+})
