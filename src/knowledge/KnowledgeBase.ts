@@ -112,6 +112,8 @@ export class KnowledgeBase extends Context.Service<
       albumId: string,
       bot?: BotId
     ) => Effect.Effect<Option.Option<NoteSummary>, SqlError.SqlError>
+    /** How many notes there are. */
+    readonly count: (key: KnowledgeBaseKey) => Effect.Effect<number, SqlError.SqlError>
     /** Newest first. */
     readonly recent: (
       key: KnowledgeBaseKey,
@@ -260,6 +262,10 @@ const make = Effect.gen(function* () {
 
     noteOfAlbum: Effect.fn("KnowledgeBase.noteOfAlbum")((key, chat, albumId, bot) =>
       ofMember(key, (sql) => sql`m.chat_id = ${chat}::bigint AND m.album_id = ${cleanText(albumId)}`, bot)
+    ),
+
+    count: Effect.fn("KnowledgeBase.count")((key) =>
+      scope.transaction(key.tenant, (sql) => NoteRows.count(sql, key))
     ),
 
     recent: Effect.fn("KnowledgeBase.recent")(function* (key, limit) {

@@ -50,6 +50,16 @@ export const notes = (
 export const noteById = (sql: Sql, key: KnowledgeBaseKey, id: NoteId) =>
   Effect.map(notes(sql, key, sql`n.note_id = ${id}`, sql``), (rows) => rows[0])
 
+const CountRow = Schema.Struct({ n: Int8 })
+
+export const count = (sql: Sql, key: KnowledgeBaseKey) =>
+  Effect.map(
+    decoded(CountRow)(sql`
+      SELECT count(*) AS n FROM notes
+      WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND NOT removed`),
+    (rows) => rows[0]?.n ?? 0
+  )
+
 /** The note that holds a member which meets `condition` (over `m`). */
 export const noteWithMember = (sql: Sql, key: KnowledgeBaseKey, condition: Statement.Fragment) =>
   Effect.map(
