@@ -1,0 +1,353 @@
+/**
+ * One repository brought in step with its log and its person: revisions become commits, the person's
+ * changes become revisions, then files, index and branch follow, in an order that can be cut anywhere.
+ */
+import { Effect, type Semaphore, Stream } from "effect"
+import type { SqlError } from "effect/sql"
+import type { Author } from "../../domain/Note.ts"
+import { Blobs } from "../Blobs.ts"
+import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
+import { releaseIndexLock, takeIndexLock } from "./Disk.ts"
+import { makeFastImport } from "./FastImport.ts"
+import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
+import { followNotes, type KnownNotes, makeIndexWriter } from "./IndexWriter.ts"
+import {
+  type Conflict,
+  type Ground,
+  type Imported,
+  type LeftOut,
+  makePersonChanges
+} from "./PersonChanges.ts"
+import { busyWith, checkedOutRef, clearLeftovers, mainRef, prepare, type Refs, readRefs } from "./Place.ts"
+import type { TreeChange } from "./Tree.ts"
+import { makeWorkTree } from "./WorkTree.ts"
+
+/** What a projection did and met. */
+export interface Projected {
+  readonly head: number
+  /** Undefined while the log is empty. */
+  readonly commit: string | undefined
+  /** Revisions made of a person's changes. */
+  readonly imported: number
+  /** Files both sides changed; tell the person. */
+  readonly conflicts: ReadonlyArray<Conflict>
+  /** Files of a person's that stay outside the log, and why. */
+  readonly leftOut: ReadonlyArray<LeftOut>
+  /** Files a person is still writing; they are looked at again. */
+  readonly unsettled: ReadonlyArray<string>
+  /**
+   * Why the working tree was left alone: the person is in the middle of something. The commits are in
+   * `refs/zapiska/projected` meanwhile.
+   */
+  readonly waiting: string | undefined
+}
+
+/** What is remembered of a repository between projections; all of it can be read again. */
+export interface State {
+  readonly semaphore: Semaphore.Semaphore
+  prepared: boolean
+  /** The revision numbers of commits of ours. */
+  readonly numbers: Map<string, number>
+  sincePacked: number
+  notes: KnownNotes | undefined
+}
+
+export interface ProjectorOptions {
+  readonly person: Author
+  /** Milliseconds. */
+  readonly settle: number
+}
+
+/** Revisions written by one `git fast-import`. */
+const page = 1000
+/** Loose objects are packed after this many revisions written a few at a time. */
+const packEvery = 500
+/** How often a projection starts over because a person or the log was quicker. */
+const rounds = 12
+
+const none: Imported = { revisions: [], conflicts: [], leftOut: [] }
+
+/** The last one said about a path counts. */
+const merged = <A extends { readonly path: string }>(before: ReadonlyArray<A>, now: ReadonlyArray<A>) => [
+  ...new Map([...before, ...now].map((one) => [one.path, one])).values()
+]
+
+export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOptions) {
+  const git = yield* Git
+  const log = yield* RevisionLog
+  const blobs = yield* Blobs
+  const fastImport = yield* makeFastImport
+  const workTree = yield* makeWorkTree
+  const personChanges = yield* makePersonChanges(workTree)
+  const indexWriter = yield* makeIndexWriter(workTree)
+  const withGit = <A, E>(effect: Effect.Effect<A, E, Git>) => Effect.provideService(effect, Git, git)
+
+  /** One commit a revision and no merges: a commit's number is how many there are up to it. */
+  const numberOf = Effect.fnUntraced(function* (
+    state: State,
+    repository: Repository,
+    commit: string | undefined
+  ) {
+    if (commit === undefined) return 0
+    const known = state.numbers.get(commit)
+    if (known !== undefined) return known
+    const number = Number((yield* git.text(repository, ["rev-list", "--count", commit])).trim())
+    state.numbers.set(commit, number)
+    return number
+  })
+
+  /** Makes commits of the revisions that have none. Touches only our own refs. */
+  const advance = Effect.fn("GitProjection.advance")(function* (
+    key: KnowledgeBaseKey,
+    state: State,
+    repository: Repository,
+    start: string | undefined
+  ) {
+    let projected = start
+    let revision = yield* numberOf(state, repository, start)
+    const head = yield* log.head(key)
+    if (revision > head)
+      return yield* new GitError({
+        action: "projecting revisions",
+        directory: repository.directory,
+        detail:
+          `the repository is at revision ${revision}, the log only at ${head}: it belongs to another ` +
+          "database, or the database is an older copy. Move the repository away to have it made anew"
+      })
+    while (revision < head) {
+      const revisions = yield* log.read(key, revision, Math.min(page, head - revision))
+      projected = yield* fastImport.project(repository, revisions, projected, (hashes) =>
+        blobs.get(key.tenant, hashes)
+      )
+      if (state.notes !== undefined) followNotes(state.notes, revisions)
+      revision += revisions.length
+      state.sincePacked += revisions.length
+      if (projected !== undefined) state.numbers.set(projected, revision)
+    }
+    return { key, repository, projected, revision } satisfies Ground
+  })
+
+  interface Step {
+    readonly refs: Refs
+    /** What the working tree and the index are relative to, and its revision. */
+    readonly baseline: string | undefined
+    readonly since: number
+    /** From there to the head of the log. */
+    readonly changes: ReadonlyArray<TreeChange>
+    readonly leave: ReadonlySet<string>
+    readonly restore: ReadonlySet<string>
+  }
+
+  /** Replaces files, then the index, then the branch, under git's own lock on the index. */
+  const moveTo = Effect.fn("GitProjection.moveTo")(function* (ground: Ground, target: string, step: Step) {
+    const { repository } = ground
+    if (!(yield* takeIndexLock(repository))) return "again"
+    return yield* Effect.gen(function* () {
+      // A person may have begun something since we looked.
+      if ((yield* withGit(busyWith(repository))) !== undefined) return "again"
+      const refused = yield* workTree.checkout(repository, {
+        changes: step.changes,
+        leave: step.leave,
+        restore: step.restore,
+        known: personChanges.known(ground, step.since)
+      })
+      if (refused.length > 0) return "refused"
+      yield* workTree.installIndex(repository, step.baseline, target, step.changes)
+      const before = step.refs.main ?? "0".repeat(40)
+      const update = `update ${mainRef} ${target} ${before}\nupdate ${checkedOutRef} ${target}\n`
+      const moved = yield* git.run(repository, ["update-ref", "--stdin"], {
+        input: Stream.make(new TextEncoder().encode(update))
+      })
+      // A commit of the person's came first.
+      return moved.code === 0 ? "moved" : "again"
+    }).pipe(Effect.ensuring(Effect.orDie(releaseIndexLock(repository))))
+  })
+
+  /** Whose commit the branch is at: one of ours, or with which one of ours the person's has in common. */
+  const whereIsMain = Effect.fnUntraced(function* (
+    repository: Repository,
+    refs: Refs,
+    projected: string | undefined
+  ) {
+    const { main, checkedOut } = refs
+    if (main === undefined || main === projected || main === checkedOut)
+      return { foreign: undefined, base: undefined }
+    if (projected === undefined) return { foreign: main, base: undefined }
+    if (yield* personChanges.isAncestor(repository, main, projected))
+      return { foreign: undefined, base: undefined }
+    return { foreign: main, base: yield* personChanges.mergeBase(repository, projected, main) }
+  })
+
+  /** One try. "again": the log or the repository changed under it; "later": files are being written. */
+  const round = Effect.fnUntraced(function* (key: KnowledgeBaseKey, state: State, repository: Repository) {
+    const refs = yield* withGit(readRefs(repository))
+    const ground = yield* advance(key, state, repository, refs.projected)
+    const { projected, revision } = ground
+    const result = (next: "done" | "again" | "later", found: Imported, more?: Partial<Projected>) => ({
+      next,
+      projected: {
+        head: revision,
+        commit: projected,
+        imported: found.revisions.length,
+        conflicts: found.conflicts,
+        leftOut: found.leftOut,
+        unsettled: [],
+        waiting: undefined,
+        ...more
+      } satisfies Projected
+    })
+    const waiting = yield* withGit(busyWith(repository))
+    if (waiting !== undefined) {
+      yield* withGit(clearLeftovers(repository))
+      return result("done", none, { waiting })
+    }
+    const { base, foreign } = yield* whereIsMain(repository, refs, projected)
+    const commits =
+      foreign === undefined
+        ? none
+        : yield* personChanges.importCommits(ground, foreign, base, refs.checkedOut)
+    if (commits.revisions.length > 0) return result("again", commits)
+    const baseline = foreign ?? refs.checkedOut
+    const since = yield* numberOf(state, repository, foreign === undefined ? refs.checkedOut : base)
+    const changes = yield* workTree.difference(repository, baseline ?? emptyTree, projected ?? emptyTree)
+    const edits = yield* personChanges.importEdits(ground, {
+      changes: yield* workTree.scan(repository, baseline),
+      logged: changes,
+      since,
+      author: yield* author(repository),
+      settle: options.settle
+    })
+    const found = {
+      revisions: edits.revisions,
+      conflicts: [...commits.conflicts, ...edits.conflicts],
+      leftOut: [...commits.leftOut, ...edits.leftOut]
+    }
+    const unsettled = { unsettled: [...edits.unsettled] }
+    if (edits.revisions.length > 0) return result("again", found, unsettled)
+    if (projected !== undefined && (projected !== refs.main || projected !== refs.checkedOut)) {
+      const moved = yield* moveTo(ground, projected, {
+        refs,
+        baseline,
+        since,
+        changes,
+        leave: new Set(found.leftOut.map((one) => one.path)),
+        restore: edits.restore
+      })
+      if (moved !== "moved") return result(moved === "refused" ? "later" : "again", found, unsettled)
+    }
+    yield* writeIndex(key, state, repository)
+    return result("done", found, unsettled)
+  })
+
+  const writeIndex = Effect.fnUntraced(function* (
+    key: KnowledgeBaseKey,
+    state: State,
+    repository: Repository
+  ) {
+    const known = state.notes ?? (yield* indexWriter.load(key))
+    state.notes = known
+    yield* indexWriter.write(key, repository, known)
+  })
+
+  /** The repository's own `user.name` and `user.email`; a machine-wide one belongs to whoever runs us. */
+  const author = Effect.fnUntraced(function* (repository: Repository) {
+    const out = yield* git.run(repository, [
+      "config",
+      "--local",
+      "--null",
+      "--get-regexp",
+      "^user\\.(name|email)$"
+    ])
+    const values = new Map(
+      new TextDecoder()
+        .decode(out.out)
+        .split("\0")
+        .map((entry) => entry.split("\n") as [string, string | undefined])
+    )
+    return {
+      name: values.get("user.name") ?? options.person.name,
+      email: values.get("user.email") ?? options.person.email
+    }
+  })
+
+  const pack = Effect.fnUntraced(function* (state: State, repository: Repository) {
+    if (state.sincePacked < packEvery) return
+    state.sincePacked = 0
+    const packed = yield* git.run(repository, ["gc", "--auto", "--quiet", "--no-prune"])
+    if (packed.code !== 0) yield* Effect.logWarning("git gc failed; it is tried again later", packed.err)
+  })
+
+  /** Must not run twice at a time for one repository. */
+  const project = Effect.fn("GitProjection.project")(
+    function* (
+      key: KnowledgeBaseKey,
+      state: State,
+      repository: Repository
+    ): Effect.fn.Return<Projected, GitError | SqlError.SqlError> {
+      if (!state.prepared) yield* withGit(prepare(repository))
+      state.prepared = true
+      let last: Projected | undefined
+      for (let count = 0; count < rounds; count += 1) {
+        const { next, projected } = yield* round(key, state, repository).pipe(
+          Effect.catchTag("HeadMoved", () => Effect.succeed({ next: "again" as const, projected: undefined }))
+        )
+        if (projected !== undefined)
+          last = {
+            ...projected,
+            imported: projected.imported + (last?.imported ?? 0),
+            conflicts: merged(last?.conflicts ?? [], projected.conflicts),
+            leftOut: merged(last?.leftOut ?? [], projected.leftOut)
+          }
+        if (next === "done" && last !== undefined) {
+          yield* pack(state, repository)
+          return last
+        }
+        if (next === "later" || count > 3) yield* Effect.sleep(Math.max(20, options.settle / 4))
+      }
+      const head = yield* log.head(key)
+      const nothing = { head, commit: undefined, imported: 0, conflicts: [], leftOut: [], unsettled: [] }
+      return { ...(last ?? nothing), waiting: "files are being changed" }
+    },
+    (effect, _key, state) =>
+      Effect.onError(effect, () =>
+        // What is remembered may be ahead of, or behind, what was done.
+        Effect.sync(() => {
+          state.prepared = false
+          state.notes = undefined
+          state.numbers.clear()
+        })
+      )
+  )
+
+  /** The whole log into a folder of its own, without looking for a person's changes there. */
+  const rebuild = Effect.fn("GitProjection.rebuild")(function* (
+    key: KnowledgeBaseKey,
+    state: State,
+    repository: Repository
+  ) {
+    yield* withGit(prepare(repository))
+    const refs = yield* withGit(readRefs(repository))
+    const ground = yield* advance(key, state, repository, refs.projected)
+    if (ground.projected === undefined) return { head: 0, commit: undefined }
+    const changes = yield* workTree.difference(repository, refs.checkedOut ?? emptyTree, ground.projected)
+    const step = {
+      refs,
+      baseline: refs.checkedOut,
+      since: ground.revision,
+      changes,
+      leave: new Set<string>(),
+      restore: new Set<string>()
+    }
+    const moved = yield* moveTo(ground, ground.projected, step)
+    if (moved !== "moved")
+      return yield* new GitError({
+        action: "rebuilding a knowledge base",
+        directory: repository.directory,
+        detail: "the folder is in use, or holds files of something else; give an empty one"
+      })
+    yield* writeIndex(key, state, repository)
+    return { head: ground.revision, commit: ground.projected }
+  })
+
+  return { project, rebuild }
+})
