@@ -9,6 +9,7 @@ import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"
 import type { UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { reach } from "../ops/Failpoint.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { decodeUpdate } from "../telegram/UpdateDecoder.ts"
@@ -58,9 +59,8 @@ export const layer = Conversation.toLayer(
         let left = unit
         const context = user!
         // A redelivered message whose unit was durable after all leaves the unit; the others stay.
-        const attempt: Effect.Effect<void, SqlError.SqlError> = Effect.suspend(() =>
-          processor.unit(context, left, { raw: false })
-        ).pipe(
+        const attempt: Effect.Effect<void, SqlError.SqlError> = reach("closed").pipe(
+          Effect.andThen(Effect.suspend(() => processor.unit(context, left, { raw: false }))),
           Effect.catchTag("AlreadyHandled", ({ updates }) => {
             const gone = new Set<UpdateId>(updates)
             const members = left.members.filter((one) => !gone.has(one.updateId))

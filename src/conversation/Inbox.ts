@@ -2,6 +2,7 @@
 import { Clock, Effect, Schema } from "effect"
 import type { BotId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { reach } from "../ops/Failpoint.ts"
 import { Duplicates } from "../store/ClusterStorage.ts"
 import type { BotKey } from "../telegram/BotPort.ts"
 import { Conversation, Receive } from "./Conversation.ts"
@@ -26,6 +27,7 @@ export const make = Effect.gen(function* () {
     const entity = entityId(bot, update)
     const id = `${botId}:${update.updateId}`
     yield* conversation(entity).Receive({ id, update: stored }, { discard: true })
+    yield* reach("stored")
     return duplicates.delete(`${Conversation.type}/${entity}/${Receive._tag}/${id}`)
       ? ("duplicate" as const)
       : ("stored" as const)

@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import { type SqlClient, type SqlError, SqlSchema } from "effect/sql"
 import { type BotId, type TenantId, UpdateId } from "../domain/Ids.ts"
+import { reach } from "../ops/Failpoint.ts"
 import { TenantScope } from "./TenantScope.ts"
 
 export interface UpdateKey {
@@ -69,14 +70,16 @@ const make = Effect.gen(function* () {
 
   return HandledUpdates.of({
     once: (key, updates, unit, effects) =>
-      scope.transaction(key.tenant, (sql) =>
-        Effect.gen(function* () {
-          const inserted = idsOf(yield* insert(sql, key, updates, unit))
-          const before = updates.filter((update) => !inserted.has(update))
-          if (before.length > 0) return yield* new AlreadyHandled({ updates: before })
-          return yield* effects(sql)
-        })
-      ),
+      scope
+        .transaction(key.tenant, (sql) =>
+          Effect.gen(function* () {
+            const inserted = idsOf(yield* insert(sql, key, updates, unit))
+            const before = updates.filter((update) => !inserted.has(update))
+            if (before.length > 0) return yield* new AlreadyHandled({ updates: before })
+            return yield* Effect.tap(effects(sql), reach("written"))
+          })
+        )
+        .pipe(Effect.tap(reach("committed"))),
     among: Effect.fn("HandledUpdates.among")(function* (key, updates) {
       if (updates.length === 0) return new Set<UpdateId>()
       const rows = yield* scope.transaction(key.tenant, (sql) =>
