@@ -1,15 +1,250 @@
-import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { defaultTenant } from "../../src/domain/Ids.ts"
+import { assert, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import * as fc from "fast-check"
+import { defaultTenant, TenantId } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 
-layer(TestDatabase.layer)("TenantScope", (it) => {
-  it.effect("sees the tenant's rows and no others", () =>
+const other = TenantId.make("other")
+
+/** The second tenant beside `default`. */
+const twoTenants = Effect.gen(function* () {
+  const { transaction } = yield* TenantScope
+  yield* transaction(
+    other,
+    (sql) => sql`INSERT INTO tenants (tenant_id) VALUES (${other}) ON CONFLICT DO NOTHING`
+  )
+  return transaction
+})
+
+const note = (tenant: TenantId, unit: string) =>
+  Effect.flatMap(TenantScope, ({ transaction }) =>
+    transaction(
+      tenant,
+      (sql) =>
+        sql`INSERT INTO handled_updates (tenant_id, bot_id, update_id, unit)
+          SELECT ${tenant}, 1, count(*), ${unit} FROM handled_updates`
+    )
+  )
+
+const units = (tenant: TenantId) =>
+  Effect.flatMap(TenantScope, ({ transaction }) =>
+    transaction(tenant, (sql) =>
+      Effect.map(sql<{ unit: string }>`SELECT unit FROM handled_updates ORDER BY update_id`, (rows) =>
+        rows.map(({ unit }) => unit)
+      )
+    )
+  )
+
+/** A new database for each test, so that none sees another's rows. */
+const fresh = <A, E>(effect: Effect.Effect<A, E, TenantScope>, poolSize = 5) =>
+  Effect.provide(effect, TestDatabase.layerWith({ poolSize }))
+
+it.live("a tenant sees its own rows and can neither read, write nor hand over another's", () =>
+  fresh(
     Effect.gen(function* () {
-      const scope = yield* TenantScope
-      const rows = yield* scope.transaction(defaultTenant, (sql) => sql`SELECT tenant_id FROM tenants`)
-      assert.deepStrictEqual(rows, [{ tenant_id: "default" }])
+      const transaction = yield* twoTenants
+      yield* note(defaultTenant, "mine")
+      assert.deepStrictEqual(yield* units(other), [])
+      const write = yield* Effect.flip(
+        transaction(
+          other,
+          (sql) =>
+            sql`INSERT INTO handled_updates (tenant_id, bot_id, update_id, unit) VALUES ('default', 1, 9, 'x')`
+        )
+      )
+      assert.strictEqual(write.reason._tag, "AuthorizationError")
+      const moved = yield* Effect.flip(
+        transaction(defaultTenant, (sql) => sql`UPDATE handled_updates SET tenant_id = 'other'`)
+      )
+      assert.strictEqual(moved.reason._tag, "AuthorizationError")
+      assert.deepStrictEqual(yield* units(defaultTenant), ["mine"])
     })
   )
-})
+)
+
+it.live("a transaction inside one of the same tenant joins it: both or neither are kept", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      yield* transaction(defaultTenant, () =>
+        Effect.andThen(note(defaultTenant, "outer"), note(defaultTenant, "inner"))
+      )
+      assert.deepStrictEqual(yield* units(defaultTenant), ["outer", "inner"])
+      const failed = yield* Effect.flip(
+        transaction(defaultTenant, () =>
+          Effect.andThen(
+            note(defaultTenant, "lost"),
+            transaction(defaultTenant, () =>
+              Effect.andThen(note(defaultTenant, "lost too"), Effect.fail("no" as const))
+            )
+          )
+        )
+      )
+      assert.strictEqual(failed, "no")
+      assert.deepStrictEqual(yield* units(defaultTenant), ["outer", "inner"])
+    })
+  )
+)
+
+it.live("joining makes no savepoint: an SQL error inside cannot be caught and forgotten", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const exit = yield* Effect.exit(
+        transaction(defaultTenant, () =>
+          Effect.andThen(
+            note(defaultTenant, "lost"),
+            Effect.ignore(transaction(defaultTenant, (sql) => sql`SELECT 1 / 0`))
+          )
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      assert.deepStrictEqual(yield* units(defaultTenant), [])
+    })
+  )
+)
+
+it.live("a transaction of another tenant inside is a defect and nothing is kept", () =>
+  fresh(
+    Effect.gen(function* () {
+      const transaction = yield* twoTenants
+      const exit = yield* Effect.exit(
+        transaction(defaultTenant, () => Effect.andThen(note(defaultTenant, "lost"), note(other, "never")))
+      )
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.deepStrictEqual([yield* units(defaultTenant), yield* units(other)], [[], []])
+    })
+  )
+)
+
+it.live("an interrupted transaction leaves nothing behind", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const inside = yield* Deferred.make<void>()
+      const fiber = yield* Effect.forkChild(
+        transaction(defaultTenant, () =>
+          note(defaultTenant, "lost").pipe(
+            Effect.andThen(Deferred.succeed(inside, undefined)),
+            Effect.andThen(Effect.never)
+          )
+        )
+      )
+      yield* Deferred.await(inside)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* units(defaultTenant), [])
+    }),
+    1
+  )
+)
+
+it.live("a fiber that outlives the transaction it was started in gets transactions of its own", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const ended = yield* Deferred.make<void>()
+      const fiber = yield* transaction(defaultTenant, () =>
+        Effect.forkDetach(Effect.andThen(Deferred.await(ended), note(defaultTenant, "later")))
+      )
+      yield* Deferred.succeed(ended, undefined)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(yield* units(defaultTenant), ["later"])
+    }),
+    1
+  )
+)
+
+it.live("a connection lost inside is an error to retry, not a defect", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const error = yield* Effect.flip(
+        transaction(defaultTenant, (sql) =>
+          Effect.andThen(sql`SELECT pg_terminate_backend(pg_backend_pid())`, note(defaultTenant, "lost"))
+        )
+      )
+      assert.strictEqual(error._tag, "SqlError")
+      assert.deepStrictEqual(yield* units(defaultTenant), [])
+    }),
+    1
+  )
+)
+
+it.live("with one connection and interleaved tenants, errors and interrupts no setting stays behind", () =>
+  fresh(
+    Effect.gen(function* () {
+      const transaction = yield* twoTenants
+      const step = (tenant: TenantId, end: "commit" | "fail" | "sql" | "interrupt") =>
+        transaction(tenant, (sql) =>
+          Effect.gen(function* () {
+            const [row] = yield* sql<{ tenant: string }>`SELECT current_setting('app.tenant_id') AS tenant`
+            const seen = yield* sql<{ tenant_id: string }>`SELECT tenant_id FROM tenants`
+            assert.deepStrictEqual([row?.tenant, seen], [tenant, [{ tenant_id: tenant }]])
+            if (end === "fail") return yield* Effect.fail("expected" as const)
+            if (end === "sql") return yield* sql`SELECT 1 / 0`
+            if (end === "interrupt") return yield* Effect.interrupt
+          })
+        )
+      const random = fc.array(
+        fc.record({
+          tenant: fc.constantFrom(defaultTenant, other),
+          end: fc.constantFrom("commit", "fail", "sql", "interrupt")
+        }),
+        { minLength: 1, maxLength: 12 }
+      )
+      yield* Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(random, (steps) =>
+            Effect.runPromise(
+              Effect.forEach(steps, ({ tenant, end }) => Effect.exit(step(tenant, end)), {
+                concurrency: 3
+              }).pipe(
+                Effect.tap((exits) =>
+                  Effect.sync(() => {
+                    for (const exit of exits) {
+                      // An assertion that failed inside is a defect.
+                      assert.isFalse(Exit.isFailure(exit) && Cause.hasDies(exit.cause), String(exit))
+                    }
+                  })
+                ),
+                Effect.asVoid
+              )
+            )
+          ),
+          { numRuns: 25 }
+        )
+      )
+    }),
+    1
+  )
+)
+
+it.live("between transactions the connection has no tenant and sees no rows", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const sql = yield* transaction(defaultTenant, Effect.succeed)
+      assert.deepStrictEqual(
+        yield* sql`SELECT current_setting('app.tenant_id', true) AS tenant, (SELECT count(*) FROM tenants) AS seen`,
+        [{ tenant: "", seen: 0n }]
+      )
+    }),
+    1
+  )
+)
+
+it.live("a transaction that waits for a lock or does nothing for seconds is ended by PostgreSQL", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      const [row] = yield* transaction(
+        defaultTenant,
+        (sql) =>
+          sql`SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
+            current_setting('lock_timeout') AS lock, current_setting('search_path') AS path`
+      )
+      assert.deepStrictEqual(row, { idle: "5s", lock: "4s", path: "zapiska" })
+    })
+  )
+)
