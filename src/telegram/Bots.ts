@@ -1,6 +1,6 @@
 /** Which bots there are: the token of each, and the Bot API server it is spoken to through. */
-import { Context, Effect, Layer, type Redacted } from "effect"
-import type { AppId, TenantId } from "../domain/Ids.ts"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { type AppId, BotId, type TenantId } from "../domain/Ids.ts"
 import { type BotKey, BotUnknown } from "./BotPort.ts"
 
 export interface BotAccount {
@@ -13,6 +13,10 @@ export interface BotAccount {
 
 /** One word for a bot, for maps and circuits. A tenant or app never holds a `/`. */
 export const botName = (bot: BotKey): string => `${bot.tenant}/${bot.app}`
+
+/** The bot's own user id, which its token begins with. It stays when the token is replaced. */
+export const botIdOf = ({ token }: BotAccount): BotId =>
+  BotId.make(Number.parseInt(Redacted.value(token), 10))
 
 export class Bots extends Context.Service<
   Bots,

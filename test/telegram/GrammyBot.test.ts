@@ -1,0 +1,315 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Address } from "../../src/domain/Address.ts"
+import { type FormattedText, plain } from "../../src/domain/FormattedText.ts"
+import { ChatId, MessageId, ThreadId } from "../../src/domain/Ids.ts"
+import { BotPort, Dispatched, type OutgoingContent } from "../../src/telegram/BotPort.ts"
+import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
+import { GrammyBot } from "../../src/telegram/GrammyBot.ts"
+import { Pacer } from "../../src/telegram/Pacer.ts"
+import * as Faulty from "./support/FaultyServer.ts"
+
+const { bot, faultyServer } = Faulty
+const address = new Address({ ...bot, chat: ChatId.make(42) })
+const content = (text: FormattedText | string): OutgoingContent => ({
+  _tag: "Text",
+  text: typeof text === "string" ? plain(text) : text
+})
+const hello = content("hello")
+
+/** The port over a server of its own. */
+const withServer = <A, E>(
+  body: (server: Faulty.FaultyServer, port: BotPort["Service"]) => Effect.Effect<A, E, Pacer>
+) =>
+  Effect.scoped(
+    Effect.flatMap(faultyServer, (server) =>
+      Effect.flatMap(BotPort, (port) => body(server, port)).pipe(
+        Effect.provide(
+          GrammyBot.layer({ timeout: "200 millis" }).pipe(
+            Layer.provideMerge(Pacer.layer),
+            Layer.provide(GrammyApi.layer),
+            Layer.provide(server.layer)
+          )
+        )
+      )
+    )
+  )
+
+describe("GrammyBot", () => {
+  it.live("sends text with its entities, buttons and reply, no parse mode and no preview", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const sent = yield* port.send(
+          new Address({ ...address, thread: ThreadId.make(7) }),
+          {
+            ...content({
+              text: "Bold #tag",
+              entities: [
+                { type: "bold", offset: 0, length: 4 },
+                { type: "hashtag", offset: 5, length: 4 }
+              ]
+            }),
+            buttons: [[{ text: "Undo", data: "undo:1" }]]
+          },
+          { replyTo: MessageId.make(5) }
+        )
+        assert.isAbove(sent.messageId, 0)
+        assert.deepStrictEqual(server.calls[0]?.payload, {
+          chat_id: 42,
+          message_thread_id: 7,
+          text: "Bold #tag",
+          entities: [{ type: "bold", offset: 0, length: 4 }],
+          link_preview_options: { is_disabled: true },
+          reply_markup: { inline_keyboard: [[{ text: "Undo", callback_data: "undo:1" }]] },
+          reply_parameters: { message_id: 5, allow_sending_without_reply: true }
+        })
+      })
+    )
+  )
+
+  it.live("leaves General out of what it sends", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        yield* port.send(new Address({ ...address, thread: ThreadId.make(1) }), hello)
+        assert.notProperty(server.calls[0]?.payload, "message_thread_id")
+      })
+    )
+  )
+
+  it.live("never repeats a message whose answer was lost, and says that its fate is unknown", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        for (const fault of [
+          Faulty.cut("after"),
+          Faulty.cut("before"),
+          Faulty.page(502),
+          Faulty.truncate,
+          Faulty.silence
+        ]) {
+          server.script.push(fault)
+          const before = server.calls.length
+          const dispatched = { inFlight: false }
+          const error = yield* Effect.flip(
+            port.send(address, hello).pipe(Effect.provideService(Dispatched, dispatched))
+          )
+          assert.strictEqual(error._tag, "Ambiguous")
+          assert.strictEqual(server.calls.length, before + 1)
+          assert.isTrue(dispatched.inFlight)
+        }
+      })
+    )
+  )
+
+  it.live("repeats an edit through the same faults", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.script.push(Faulty.cut("after"), Faulty.page(502))
+        yield* port.edit(address, MessageId.make(1), hello)
+        assert.strictEqual(server.calls.length, 3)
+      })
+    )
+  )
+
+  it.live("repeats a message Telegram says it did not send, at most twice, and then gives up for now", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.rules.push(() => Faulty.refuse(500, "Internal Server Error"))
+        const dispatched = { inFlight: false }
+        const error = yield* Effect.flip(
+          port.send(address, hello).pipe(Effect.provideService(Dispatched, dispatched))
+        )
+        assert.strictEqual(error._tag, "Unavailable")
+        assert.strictEqual(server.calls.length, 3)
+        assert.isFalse(dispatched.inFlight)
+      })
+    )
+  )
+
+  it.live("waits out a short retry_after before it tries again", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.script.push(Faulty.refuse(429, "Too Many Requests: retry after 1", { retry_after: 1 }))
+        yield* port.send(address, hello)
+        const [first, second] = server.calls
+        assert.isAtLeast(second!.at - first!.at, 1_000)
+      })
+    )
+  )
+
+  it.live("gives a long retry_after back with its deadline, and until then leaves the chat alone", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.script.push(Faulty.refuse(429, "Too Many Requests: retry after 30", { retry_after: 30 }))
+        const error = yield* Effect.flip(port.send(address, hello))
+        assert.strictEqual(error._tag, "RateLimited")
+        for (const call of [
+          port.typing(address),
+          port.react(address, MessageId.make(1), "👍"),
+          port.send(address, hello)
+        ])
+          assert.strictEqual((yield* Effect.flip(call))._tag, "RateLimited")
+        assert.strictEqual(server.calls.length, 1)
+        yield* port.send(new Address({ ...bot, chat: ChatId.make(43) }), hello)
+        yield* port.answerButton(bot, "1")
+        assert.strictEqual(server.calls.length, 3)
+      })
+    )
+  )
+
+  it.live("takes not modified for success", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.script.push(Faulty.refuse(400, "Bad Request: message is not modified: same content"))
+        yield* port.edit(address, MessageId.make(1), hello)
+      })
+    )
+  )
+
+  it.live("says the same in plain text when the entities are not accepted, once", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const bold: FormattedText = { text: "hello", entities: [{ type: "bold", offset: 0, length: 5 }] }
+        server.script.push(Faulty.refuse(400, "Bad Request: can't parse entities: x"))
+        yield* port.send(address, content(bold))
+        assert.notProperty(server.calls[1]?.payload, "entities")
+        assert.deepInclude(server.calls[1]?.payload, { text: "hello" })
+        server.rules.push(() => Faulty.refuse(400, "Bad Request: can't parse entities: x"))
+        assert.strictEqual((yield* Effect.flip(port.send(address, content(bold))))._tag, "Refused")
+        assert.strictEqual(server.calls.length, 4)
+      })
+    )
+  )
+
+  it.live("answers in the chat itself when the topic is gone", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.script.push(Faulty.refuse(400, "Bad Request: message thread not found"))
+        yield* port.send(new Address({ ...address, thread: ThreadId.make(9) }), hello)
+        assert.deepInclude(server.calls[0]?.payload, { message_thread_id: 9 })
+        assert.notProperty(server.calls[1]?.payload, "message_thread_id")
+      })
+    )
+  )
+
+  it.live("tells a blocked bot, a moved group, a missing message and a bad token apart", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const failing = (step: Faulty.Step, call: Effect.Effect<unknown, { readonly _tag: string }>) =>
+          Effect.suspend(() => {
+            server.script.push(step)
+            return Effect.map(Effect.flip(call), ({ _tag }) => _tag)
+          })
+        const send = port.send(address, hello)
+        const edit = port.edit(address, MessageId.make(1), hello)
+        const blocked = Faulty.refuse(403, "Forbidden: bot was blocked by the user")
+        assert.strictEqual(yield* failing(blocked, send), "Unreachable")
+        const moved = Faulty.refuse(400, "Bad Request: group chat was upgraded to a supergroup chat", {
+          migrate_to_chat_id: -1001
+        })
+        assert.strictEqual(yield* failing(moved, send), "Migrated")
+        const gone = Faulty.refuse(400, "Bad Request: message to edit not found")
+        assert.strictEqual(yield* failing(gone, edit), "TargetGone")
+        assert.strictEqual(
+          yield* failing(Faulty.refuse(401, "Unauthorized"), port.identity(bot)),
+          "Unauthorized"
+        )
+        assert.strictEqual(
+          yield* failing(Faulty.refuse(404, "Not Found"), port.identity(bot)),
+          "Unauthorized"
+        )
+      })
+    )
+  )
+
+  it.live("checks the limits before anything leaves", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const long = yield* Effect.flip(port.send(address, content("x".repeat(4_097))))
+        assert.deepInclude(long, { _tag: "TooLarge", size: 4_097, limit: 4_096 })
+        assert.strictEqual((yield* Effect.flip(port.send(address, content(" \n"))))._tag, "Refused")
+        const big = yield* Effect.flip(
+          Stream.runDrain(port.download(bot, { fileId: "a", fileUniqueId: "b", size: 30_000_000 }))
+        )
+        assert.deepInclude(big, { _tag: "TooLarge", limit: 20_971_520 })
+        assert.strictEqual(server.calls.length, 0)
+      })
+    )
+  )
+
+  it.live("asks for a file's address again when it has expired", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const found = Faulty.json(200, { ok: true, result: { file_id: "a", file_path: "photos/1.jpg" } })
+        server.script.push(found, Faulty.page(404), found, (_call, response) => response.end("bytes"))
+        const text = yield* port
+          .download(bot, { fileId: "a", fileUniqueId: "b" })
+          .pipe(Stream.decodeText(), Stream.mkString)
+        assert.strictEqual(text, "bytes")
+      })
+    )
+  )
+
+  it.live("stops a file that turns out larger than it said", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const found = Faulty.json(200, { ok: true, result: { file_id: "a", file_path: "photos/1.jpg" } })
+        server.script.push(found, (_call, response) => response.end(Buffer.alloc(21 * 1024 * 1024)))
+        const error = yield* Effect.flip(
+          Stream.runDrain(port.download(bot, { fileId: "a", fileUniqueId: "b" }))
+        )
+        assert.strictEqual(error._tag, "TooLarge")
+      })
+    )
+  )
+
+  it.effect("opens the circuit after ten failures, lets one probe through, and closes again", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        let down = true
+        server.rules.push(() => (down ? Faulty.page(502) : undefined))
+        const elsewhere = (chat: number) => new Address({ ...bot, chat: ChatId.make(chat) })
+        for (let chat = 1; chat <= 10; chat++) yield* Effect.flip(port.send(elsewhere(chat), hello))
+        const refused = yield* Effect.flip(port.send(elsewhere(11), hello))
+        assert.strictEqual(refused._tag, "CircuitOpen")
+        assert.strictEqual(server.calls.length, 10)
+        yield* TestClock.adjust("1 second")
+        const both = yield* Effect.all(
+          [Effect.flip(port.send(elsewhere(12), hello)), Effect.flip(port.send(elsewhere(13), hello))],
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual(both.map(({ _tag }) => _tag).sort(), ["Ambiguous", "CircuitOpen"])
+        assert.strictEqual(server.calls.length, 11)
+        down = false
+        yield* TestClock.adjust("2 seconds")
+        yield* port.send(elsewhere(14), hello)
+        yield* port.send(elsewhere(15), hello)
+      })
+    )
+  )
+
+  it.effect("keeps the circuit closed through refusals and 429", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        server.rules.push(() => Faulty.refuse(400, "Bad Request: chat not found"))
+        for (let chat = 1; chat <= 30; chat++)
+          yield* Effect.flip(port.send(new Address({ ...bot, chat: ChatId.make(chat) }), hello))
+        assert.strictEqual(server.calls.length, 30)
+      })
+    )
+  )
+
+  it.effect("lets three messages into a chat at once and the fourth a second later", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        for (let sent = 0; sent < 3; sent++) yield* port.send(address, hello)
+        const fourth = yield* Effect.forkChild(port.send(address, hello), { startImmediately: true })
+        yield* TestClock.adjust("900 millis")
+        assert.strictEqual(server.calls.length, 3)
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(fourth)
+        assert.strictEqual(server.calls.length, 4)
+      })
+    )
+  )
+})
