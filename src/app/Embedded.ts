@@ -31,7 +31,7 @@ import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
-import * as Http from "./Http.ts"
+import * as Readiness from "./Readiness.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { Secrets } from "./Secrets.ts"
 import * as Startup from "./Startup.ts"
@@ -61,7 +61,10 @@ const knowledge = Layer.mergeAll(
 ).pipe(Layer.provideMerge(RevisionLog.layer), Layer.provideMerge(Blobs.layer))
 
 /** The bot as Telegram's servers (or the sandbox) see it. Tests put another `BotPort` in its place. */
-export const telegram = GrammyBot.layer().pipe(Layer.provide(Pacer.layer), Layer.provideMerge(GrammyApi.layer))
+export const telegram = GrammyBot.layer().pipe(
+  Layer.provide(Pacer.layer),
+  Layer.provideMerge(GrammyApi.layer)
+)
 
 const outbound = Layer.mergeAll(Outbox.layer, HandledUpdates.layer)
 
@@ -99,7 +102,9 @@ const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer))
  * What is above closes before what is below it: first the doors, then the tasks, then what they use, then the
  * database.
  */
-export const layer = Layer.mergeAll(Startup.layer, Http.layer).pipe(
+export const layer = Startup.layer.pipe(
+  Layer.provideMerge(Sandbox.doors),
+  Layer.provideMerge(Readiness.layer),
   Layer.provideMerge(Background.layer),
   Layer.provideMerge(intake),
   Layer.provideMerge(conversations),
@@ -110,6 +115,7 @@ export const layer = Layer.mergeAll(Startup.layer, Http.layer).pipe(
   Layer.provideMerge(Sandbox.bots),
   Layer.provideMerge(knowledge),
   Layer.provideMerge(database),
+  Layer.provideMerge(Secrets.layer),
   Layer.provideMerge(directory),
   Layer.provideMerge(Health.layer)
 )

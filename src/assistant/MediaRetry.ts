@@ -6,6 +6,7 @@ import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import { Activity, DurableClock, Workflow, WorkflowEngine } from "effect/workflow"
 import { AppId, BotId, KnowledgeBaseName, TenantId } from "../domain/Ids.ts"
+import { languages } from "../domain/Language.ts"
 import { Author, UnitMember } from "../domain/Note.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import type { NoteFiles } from "./AttachmentText.ts"
@@ -19,7 +20,7 @@ const FetchMedia = Workflow.make("FetchMedia", {
     app: AppId,
     botId: BotId,
     knowledgeBase: KnowledgeBaseName,
-    language: Schema.Literals(["en", "ru"]),
+    language: Schema.Literals(languages),
     author: Author,
     member: UnitMember
   },
@@ -80,7 +81,9 @@ const attempt = Effect.fn("MediaRetry.attempt")(function* (wanted: Wanted, last:
     )
   )
   if (filesOf(message).some(({ file }) => isPending(files)(file))) return false
-  const note = Option.getOrUndefined(yield* knowledge.noteOfMessage(key, message.chat.id, message.messageId))
+  const note = Option.getOrUndefined(
+    yield* knowledge.noteOfMessage(key, message.chat.id, message.messageId, wanted.botId)
+  )
   if (note === undefined) return false
   yield* knowledge
     .amend(

@@ -100,7 +100,12 @@ const make = Effect.gen(function* () {
     const found = new Map<string, NoteSummary>()
     for (const { message } of members) {
       if (message.albumId === undefined || found.has(message.albumId)) continue
-      const note = yield* knowledge.noteOfAlbum(user.knowledgeBase, message.chat.id, message.albumId)
+      const note = yield* knowledge.noteOfAlbum(
+        user.knowledgeBase,
+        message.chat.id,
+        message.albumId,
+        user.botId
+      )
       if (Option.isSome(note)) found.set(message.albumId, note.value)
     }
     return found
@@ -180,7 +185,12 @@ const make = Effect.gen(function* () {
     }),
 
     edit: Effect.fn("NoteCreation.edit")(function* ({ user, updateId, message }) {
-      const found = yield* knowledge.noteOfMessage(user.knowledgeBase, message.chat.id, message.messageId)
+      const found = yield* knowledge.noteOfMessage(
+        user.knowledgeBase,
+        message.chat.id,
+        message.messageId,
+        user.botId
+      )
       if (Option.isNone(found)) return false
       const note = found.value
       const member = { updateId, message }

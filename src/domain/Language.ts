@@ -1,5 +1,6 @@
 /** The languages the bot speaks. */
-export type Language = "en" | "ru"
+export const languages = ["en", "ru"] as const
+export type Language = (typeof languages)[number]
 
 /** Languages whose speakers are better served in Russian than in English. */
 const russian = new Set(["ru", "be", "kk", "ky", "uk"])

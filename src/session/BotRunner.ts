@@ -1,10 +1,10 @@
 /** Runs a bot: its menu of commands, its poller and its outbox dispatcher, supervised, in one process. */
 import { Context, Effect, Layer, Schedule } from "effect"
+import { TaskManager } from "../task/TaskManager.ts"
 import { type BotCommand, type BotKey, BotPort } from "../telegram/BotPort.ts"
 import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
-import { TaskManager } from "../task/TaskManager.ts"
 
 /** The menu of commands, for clients in `language` or, without it, in any other. */
 export interface CommandMenu {
@@ -19,10 +19,11 @@ export class BotRunner extends Context.Service<
     readonly start: (bot: BotKey, menus: ReadonlyArray<CommandMenu>) => Effect.Effect<void>
   }
 >()("zapiska/session/BotRunner") {
-  static readonly layer: Layer.Layer<BotRunner, never, BotPort | Bots | Intake | Outbox | TaskManager> = Layer.effect(
-    BotRunner,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<BotRunner, never, BotPort | Bots | Intake | Outbox | TaskManager> =
+    Layer.effect(
+      BotRunner,
+      Effect.suspend(() => make)
+    )
 }
 
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
@@ -36,10 +37,7 @@ const make = Effect.gen(function* () {
 
   const task = <E>(bot: BotKey, kind: string, description: string, effect: Effect.Effect<void, E>) =>
     tasks
-      .start(
-        { id: `${kind}/${botName(bot)}`, kind, description, owner: bot, restart: backoff },
-        effect
-      )
+      .start({ id: `${kind}/${botName(bot)}`, kind, description, owner: bot, restart: backoff }, effect)
       .pipe(
         Effect.catchTag("TaskManagerStopped", () => Effect.void),
         Effect.catchTag("TaskExists", Effect.die)
@@ -55,7 +53,9 @@ const make = Effect.gen(function* () {
         bot,
         "menu",
         "Tells Telegram the bot's commands",
-        Effect.forEach(menus, ({ commands, language }) => port.setCommands(bot, commands, language), { discard: true })
+        Effect.forEach(menus, ({ commands, language }) => port.setCommands(bot, commands, language), {
+          discard: true
+        })
       )
     })
   })

@@ -10,6 +10,7 @@ import { BotId, defaultApp, defaultTenant, type UpdateId } from "../../src/domai
 import { EngineSql } from "../../src/store/EngineSql.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { UpdateSink } from "../../src/telegram/Intake.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 
@@ -69,10 +70,11 @@ const processor = (behave: { readonly failures?: number; readonly die?: boolean 
     })
   )
 
-const rules = { quiet: 300, max: 5000, settle: 50 }
+const rules = { quiet: 300, max: 5000, settle: 300 }
 
 const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet) =>
-  Conversation.layer.pipe(
+  Inbox.layer.pipe(
+    Layer.provideMerge(Conversation.layer),
     Layer.provide(processor(options)),
     Layer.provideMerge(Engine.layerSingle),
     Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, TaskManager.layer)),
@@ -81,7 +83,7 @@ const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet)
 
 const send = (...updates: ReadonlyArray<object>) =>
   Effect.gen(function* () {
-    const receive = yield* Inbox.make
+    const { receive } = yield* UpdateSink
     return yield* Effect.forEach(updates, (raw) => receive(bot, botId, raw, decodeUpdate(raw)))
   })
 
@@ -158,7 +160,7 @@ describe("Conversation", () => {
       const [window] = (yield* tasks.list).filter((task) => task.kind === "window")
       yield* tasks.stop(window!.id)
       assert.strictEqual(yield* next, "note a,b")
-    }).pipe(Effect.provide(process({}, 1000)), Effect.provide(world))
+    }).pipe(Effect.provide(process({}, 2000)), Effect.provide(world))
   )
 
   it.live("a unit that fails is tried again; after five failures it is saved raw", () =>

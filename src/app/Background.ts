@@ -1,0 +1,56 @@
+/** What runs without being asked: the bots, the git copies, the clearing of old rows. */
+import { Effect, Layer, Schedule } from "effect"
+import * as Purge from "../conversation/Purge.ts"
+import { commandNames, texts } from "../conversation/Texts.ts"
+import { defaultTenant } from "../domain/Ids.ts"
+import { languages } from "../domain/Language.ts"
+import { GitProjection } from "../knowledge/GitProjection.ts"
+import { BotRunner } from "../session/BotRunner.ts"
+import { TaskManager } from "../task/TaskManager.ts"
+import { Bots } from "../telegram/Bots.ts"
+import { Outbox } from "../telegram/Outbox.ts"
+
+const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")])
+
+/** English for everybody, and each other language for its own speakers. */
+const menus = languages.map((language) => ({
+  ...(language === "en" ? {} : { language }),
+  commands: commandNames.map((command) => ({ command, description: texts[language].commands[command] }))
+}))
+
+export const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const bots = yield* Bots
+    const outbox = yield* Outbox
+    const projection = yield* GitProjection
+    const runner = yield* BotRunner
+    const tasks = yield* TaskManager
+    const owner = { tenant: defaultTenant }
+
+    yield* tasks.start(
+      {
+        id: `projection/${defaultTenant}`,
+        kind: "projection",
+        description: "Keeps the git copies of the knowledge bases",
+        owner,
+        restart: backoff
+      },
+      projection.follow(defaultTenant)
+    )
+    yield* tasks.start(
+      {
+        id: "purge",
+        kind: "purge",
+        description: "Removes finished updates and sent messages after a week",
+        owner,
+        restart: backoff
+      },
+      Purge.purge().pipe(
+        Effect.andThen(outbox.purge(defaultTenant, Purge.kept)),
+        Effect.repeat(Schedule.jittered(Schedule.spaced("1 hour"))),
+        Effect.asVoid
+      )
+    )
+    for (const bot of yield* bots.list) yield* runner.start(bot, menus)
+  })
+)

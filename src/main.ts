@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** The front door. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import { version } from "./app/version.ts"
+import { start } from "./cli/start.ts"
+
+const zapiska = Command.make("zapiska").pipe(
+  Command.withDescription(
+    "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
+  ),
+  Command.withSubcommands([start])
+)
+
+zapiska.pipe(
+  Command.run({ version }),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)
