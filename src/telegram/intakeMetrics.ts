@@ -1,0 +1,37 @@
+/** What operators see of the way in. No chat, user or tenant is ever a label. */
+import { Metric } from "effect"
+
+/** With `kind`: message, edited_message, callback_query, …: the fields of an update Telegram documents. */
+export const updatesReceived = Metric.counter("updates_received_total", {
+  description: "Updates Telegram gave out, by kind, repeated ones counted again",
+  incremental: true
+})
+export const updatesStored = Metric.counter("updates_stored_total", {
+  description: "Updates stored for their conversation",
+  incremental: true
+})
+export const updatesDuplicated = Metric.counter("updates_duplicated_total", {
+  description: "Updates that were stored before and came again",
+  incremental: true
+})
+export const updatesRefused = Metric.counter("updates_refused_total", {
+  description: "Updates of strangers, of which nothing is kept",
+  incremental: true
+})
+/** With `kind`, as Telegram names it. */
+export const updatesUnknown = Metric.counter("updates_unknown_total", {
+  description: "Updates of a kind that is not understood, or that could not be read",
+  incremental: true
+})
+export const storeFailures = Metric.counter("updates_store_failures_total", {
+  description: "Times an update could not be stored and was tried again",
+  incremental: true
+})
+/** With `reason`: conflict, wait, outage, refused. */
+export const pollFailures = Metric.counter("poll_failures_total", {
+  description: "Polls Telegram did not answer with updates, by reason",
+  incremental: true
+})
+export const lastPollTime = Metric.gauge("poll_last_success_seconds", {
+  description: "When Telegram last answered a poll, in seconds since 1970"
+})

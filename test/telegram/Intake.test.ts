@@ -1,0 +1,273 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Queue } from "effect"
+import { TestClock } from "effect/testing"
+import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import type { IncomingUpdate } from "../../src/domain/IncomingMessage.ts"
+import { CallFailed, GrammyApi, type PollOptions } from "../../src/telegram/GrammyApi.ts"
+import { allowedUpdates, Intake, UpdateNotStored, UpdateSink } from "../../src/telegram/Intake.ts"
+import type { Outcome } from "../../src/telegram/Outcome.ts"
+import { type Admission, Permission } from "../../src/telegram/Permission.ts"
+import { messageUpdate } from "./updates.ts"
+
+const bot = { tenant: defaultTenant, app: defaultApp }
+const botId = BotId.make(42)
+
+type Answer = ReadonlyArray<unknown> | Outcome
+
+interface Received {
+  readonly raw: unknown
+  readonly decoded: IncomingUpdate
+}
+
+/** Telegram answering from a script (then holding the poll open), and a store that is told how to behave. */
+const world = Effect.fnUntraced(function* (options: {
+  readonly receive?: (update: number, nth: number) => Effect.Effect<"stored" | "duplicate", UpdateNotStored>
+  readonly admit?: (update: number) => Admission
+}) {
+  const answers = yield* Queue.unbounded<Answer>()
+  const polls: Array<PollOptions> = []
+  const aborted: Array<number> = []
+  const received: Array<Received> = []
+  const tries = new Map<number, number>()
+  const api = GrammyApi.of({
+    call: () => Effect.die("not called"),
+    file: () => {
+      throw new Error("not called")
+    },
+    getUpdates: (_bot, asked) =>
+      Effect.gen(function* () {
+        polls.push(asked)
+        const answer = yield* Queue.take(answers)
+        if ("_tag" in answer) return yield* new CallFailed({ method: "getUpdates", outcome: answer })
+        return answer
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => void aborted.push(polls.length))))
+  })
+  const sink = UpdateSink.of({
+    receive: (_bot, _id, raw, decoded) =>
+      Effect.gen(function* () {
+        const nth = tries.get(decoded.updateId) ?? 0
+        tries.set(decoded.updateId, nth + 1)
+        const outcome = yield* options.receive?.(decoded.updateId, nth) ?? Effect.succeed("stored" as const)
+        received.push({ raw, decoded })
+        return outcome
+      })
+  })
+  const permission = Layer.mock(Permission, {
+    admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? "allowed")
+  })
+  const layer = Intake.layer.pipe(
+    Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission])
+  )
+  const intake = yield* Effect.provide(Intake, layer)
+  const poller = yield* Effect.forkChild(intake.poll(bot, botId))
+  return {
+    intake,
+    poller,
+    polls,
+    aborted,
+    received,
+    ids: () => received.map(({ decoded }) => decoded.updateId as number),
+    offsets: () => polls.map(({ offset }) => offset),
+    answer: (...all: ReadonlyArray<Answer>) =>
+      Effect.andThen(Queue.offerAll(answers, all), TestClock.adjust(0))
+  }
+})
+
+const batch = (...ids: ReadonlyArray<number>) => ids.map((id) => messageUpdate(id))
+const outage: Outcome = { _tag: "Retry", reason: "ECONNRESET", limit: 5, cause: "network" }
+
+describe("polling", () => {
+  it.effect("asks for what it understands, 100 at a time, and holds the poll open", () =>
+    Effect.gen(function* () {
+      const { polls, answer } = yield* world({})
+      yield* answer()
+      assert.deepInclude(polls[0], { limit: 100, allowedUpdates, connection: "shared" })
+      assert.isFalse("offset" in polls[0]!)
+    })
+  )
+
+  it.effect("confirms a batch only when every update of it is stored", () =>
+    Effect.gen(function* () {
+      const stuck = yield* Deferred.make<"stored">()
+      const { answer, offsets, ids } = yield* world({
+        receive: (id) => (id === 11 ? Deferred.await(stuck) : Effect.succeed("stored"))
+      })
+      yield* answer([messageUpdate(10, {}, 1), messageUpdate(11, {}, 2), messageUpdate(12, {}, 3)])
+      assert.deepStrictEqual(ids(), [10, 12])
+      assert.deepStrictEqual(offsets(), [undefined])
+      yield* Deferred.succeed(stuck, "stored")
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(offsets(), [undefined, 13])
+    })
+  )
+
+  it.effect(
+    "a store that fails, dies or is interrupted is asked again, and nothing is confirmed meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const failures = [new UpdateNotStored({ reason: "away" }), "defect", "interrupt"] as const
+        const { answer, offsets, ids } = yield* world({
+          receive: (id, nth) => {
+            const failure = id === 10 ? failures[nth] : undefined
+            if (failure === undefined) return Effect.succeed("stored")
+            if (failure === "interrupt") return Effect.interrupt
+            return failure === "defect" ? Effect.die("broken") : Effect.fail(failure)
+          }
+        })
+        yield* answer(batch(10, 11))
+        assert.deepStrictEqual(ids(), [])
+        yield* TestClock.adjust("500 millis")
+        assert.deepStrictEqual(offsets(), [undefined])
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(ids(), [10, 11])
+        assert.deepStrictEqual(offsets(), [undefined, 12])
+      })
+  )
+
+  it.effect("keeps the order of one conversation, without making others wait", () =>
+    Effect.gen(function* () {
+      const slow = (id: number) => (id % 10 === 1 ? Effect.sleep("1 second") : Effect.void)
+      const { answer, ids } = yield* world({ receive: (id) => Effect.as(slow(id), "stored") })
+      yield* answer([
+        messageUpdate(11, {}, 1),
+        messageUpdate(12, {}, 1),
+        messageUpdate(20, {}, 2),
+        messageUpdate(31, {}, 3),
+        messageUpdate(32, {}, 3)
+      ])
+      assert.deepStrictEqual(ids(), [20])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        ids().filter((id) => id < 20),
+        [11, 12]
+      )
+      assert.deepStrictEqual(
+        ids().filter((id) => id > 30),
+        [31, 32]
+      )
+    })
+  )
+
+  it.effect("duplicates, strangers' and unreadable updates are confirmed like all others", () =>
+    Effect.gen(function* () {
+      const { answer, offsets, ids } = yield* world({
+        admit: (id) => (id === 11 ? "stranger" : "allowed"),
+        receive: () => Effect.succeed("duplicate")
+      })
+      yield* answer([...batch(10, 11), { update_id: 12, message: { text: 5 } }, { message: {} }, "odd"])
+      assert.deepStrictEqual(ids(), [10, 12])
+      assert.deepStrictEqual(offsets(), [undefined, 13])
+    })
+  )
+
+  it.effect("of the message that claims the bot the code is not stored", () =>
+    Effect.gen(function* () {
+      const { answer, received } = yield* world({ admit: () => "claimed" })
+      yield* answer([messageUpdate(10, { text: "/start abcd-efgh" })])
+      assert.notInclude(JSON.stringify(received), "abcd")
+      assert.include(JSON.stringify(received[0]?.raw), `"text":"/start"`)
+    })
+  )
+
+  it.effect("after an empty answer it asks without an offset, and not at once", () =>
+    Effect.gen(function* () {
+      const { answer, offsets } = yield* world({})
+      yield* answer(batch(10), [])
+      assert.deepStrictEqual(offsets(), [undefined, 11])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(offsets(), [undefined, 11, undefined])
+    })
+  )
+
+  it.effect("interrupting it aborts the poll under way", () =>
+    Effect.gen(function* () {
+      const { answer, poller, aborted } = yield* world({})
+      yield* answer(batch(10))
+      yield* Fiber.interrupt(poller)
+      assert.deepStrictEqual(aborted, [2])
+    })
+  )
+
+  it.effect("interrupting it while the store fails does not hang", () =>
+    Effect.gen(function* () {
+      const { answer, poller } = yield* world({
+        receive: () => Effect.fail(new UpdateNotStored({ reason: "away" }))
+      })
+      yield* answer(batch(10))
+      const exit = yield* Fiber.interrupt(poller).pipe(Effect.andThen(Fiber.await(poller)))
+      assert.isTrue(Exit.hasInterrupts(exit))
+    })
+  )
+
+  it.effect("says when Telegram last answered", () =>
+    Effect.gen(function* () {
+      const { answer, intake } = yield* world({})
+      assert.isTrue(Option.isNone(yield* intake.lastPoll(bot)))
+      yield* TestClock.adjust("7 seconds")
+      yield* answer(outage)
+      assert.isTrue(Option.isNone(yield* intake.lastPoll(bot)))
+      yield* TestClock.adjust("1 second")
+      yield* answer(batch(1))
+      assert.deepStrictEqual(yield* intake.lastPoll(bot), Option.some(8000))
+    })
+  )
+})
+
+describe("a poll that fails", () => {
+  it.effect("is repeated ever more slowly, and quickly again after a success", () =>
+    Effect.gen(function* () {
+      const { answer, polls, offsets } = yield* world({})
+      yield* answer(batch(10))
+      yield* answer(...Array.from({ length: 9 }, () => outage))
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(polls.length, 11)
+      assert.isTrue(
+        offsets()
+          .slice(1)
+          .every((offset) => offset === 11)
+      )
+      yield* answer(batch(11), outage)
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(polls.length, 13)
+    })
+  )
+
+  it.effect("a conflict waits 5, 10, 15, 30 seconds, each time on a fresh connection", () =>
+    Effect.gen(function* () {
+      const { answer, polls } = yield* world({})
+      const conflict: Outcome = { _tag: "Conflict", by: "poller" }
+      yield* answer(conflict, conflict, conflict, conflict, conflict, batch(1))
+      for (const [index, wait] of [5, 10, 15, 30, 30].entries()) {
+        yield* TestClock.adjust(`${wait - 1} seconds`)
+        assert.strictEqual(polls.length, index + 1)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(polls.length, index + (index === 4 ? 3 : 2))
+      }
+      assert.deepStrictEqual(
+        polls.map(({ connection }) => connection),
+        ["shared", "fresh", "fresh", "fresh", "fresh", "fresh", "shared"]
+      )
+    })
+  )
+
+  it.effect("waits as long as Telegram asks", () =>
+    Effect.gen(function* () {
+      const { answer, polls } = yield* world({})
+      yield* answer({ _tag: "Wait", seconds: 20 })
+      yield* TestClock.adjust("19 seconds")
+      assert.strictEqual(polls.length, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(polls.length, 2)
+    })
+  )
+
+  it.effect("a refused token ends it with an error that says what to do", () =>
+    Effect.gen(function* () {
+      const { answer, poller } = yield* world({})
+      yield* answer({ _tag: "Unauthorized" })
+      const error = yield* Effect.flip(Fiber.join(poller))
+      assert.strictEqual(error._tag, "Unauthorized")
+      assert.include(error.message, "@BotFather")
+    })
+  )
+})
