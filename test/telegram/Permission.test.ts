@@ -1,0 +1,209 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
+import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
+import { Permission, type PermissionOptions } from "../../src/telegram/Permission.ts"
+import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
+import { TestDatabase } from "../support/Postgres.ts"
+import { messageUpdate, userOf } from "./updates.ts"
+
+const bot = { tenant: defaultTenant, app: defaultApp }
+const digestKey = Redacted.make(new Uint8Array(32).fill(7))
+
+const permission = (options: Partial<PermissionOptions> = {}) =>
+  Permission.layer({ allowed: "claim", digestKey, ...options }).pipe(
+    Layer.provideMerge(BotPort.layerRecording),
+    Layer.provideMerge(TestDatabase.layer)
+  )
+type Services = Layer.Success<ReturnType<typeof permission>>
+
+const with_ = (options: Partial<PermissionOptions> = {}) => {
+  const layer = permission(options)
+  return <A, E>(effect: Effect.Effect<A, E, Services | Scope.Scope>) => Effect.provide(effect, layer)
+}
+const claiming = with_()
+
+const says = (text: string, user = 7, more: object = {}) =>
+  decodeUpdate(messageUpdate(1, { text, ...more }, user))
+const admit = (text: string, user?: number, more?: object) =>
+  Permission.use((service) => service.admit(bot, says(text, user, more)))
+const code = Effect.map(
+  Permission.use((service) => service.claimCode(bot)),
+  (found) => Redacted.value(Option.getOrThrow(found))
+)
+const count = (table: "members" | "refusals") =>
+  Effect.flatMap(TenantScope, ({ transaction }) =>
+    transaction(defaultTenant, (sql) =>
+      Effect.map(sql<{ n: number }>`SELECT count(*)::int AS n FROM ${sql(table)}`, (rows) => rows[0]?.n)
+    )
+  )
+/** Refusals are sent in the background: give them the time. */
+const sent = Effect.gen(function* () {
+  yield* Effect.yieldNow
+  const calls = yield* BotRecorder.use((recorder) => recorder.calls)
+  return calls.flatMap((call) => (call.method === "send" ? [call.content.text.text] : []))
+})
+
+describe("a list of allowed users", () => {
+  it.effect("admits those on it and nobody else, and has no code", () =>
+    with_({ allowed: [7] })(
+      Effect.gen(function* () {
+        assert.strictEqual(yield* admit("hi", 7), "allowed")
+        assert.strictEqual(yield* admit("hi", 8), "stranger")
+        const service = yield* Permission
+        assert.strictEqual(yield* service.check(bot, { id: 7, kind: "user", name: "x" }), "allowed")
+        assert.isTrue(Option.isNone(yield* service.claimCode(bot)))
+      })
+    )
+  )
+})
+
+describe("a bot nobody owns", () => {
+  it.effect("becomes the first's who sends the code; then there is no code any more", () =>
+    claiming(
+      Effect.gen(function* () {
+        assert.strictEqual(yield* admit("hello"), "stranger")
+        const secret = yield* code
+        assert.strictEqual(yield* code, secret)
+        assert.strictEqual(yield* admit(`/start ${secret}`), "claimed")
+        assert.strictEqual(yield* admit("hello"), "allowed")
+        assert.strictEqual(yield* admit(secret, 8), "stranger")
+        assert.isTrue(Option.isNone(yield* Permission.use((service) => service.claimCode(bot))))
+      })
+    )
+  )
+
+  it.effect("becomes exactly one's of many who send the code at once, on several replicas", () =>
+    claiming(
+      Effect.gen(function* () {
+        // Another replica has its own memory: the database alone decides.
+        const replica = yield* Layer.build(Layer.fresh(Permission.layer({ allowed: "claim", digestKey })))
+        const here = yield* code
+        const there = yield* Effect.provide(code, replica)
+        const outcomes = yield* Effect.forEach(
+          Array.from({ length: 10 }, (_, index) => index),
+          (index) =>
+            index % 2 === 0 ? admit(here, index + 100) : Effect.provide(admit(there, index + 100), replica),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(outcomes.filter((one) => one === "claimed").length, 1)
+        assert.strictEqual(yield* count("members"), 1)
+      })
+    )
+  )
+
+  it.effect("after five wrong codes an hour even the right one of that person is not taken", () =>
+    claiming(
+      Effect.gen(function* () {
+        const secret = yield* code
+        for (let n = 0; n < 5; n++) assert.strictEqual(yield* admit("/start wrong"), "stranger")
+        assert.strictEqual(yield* admit(secret), "stranger")
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* admit(secret), "claimed")
+        assert.strictEqual((yield* sent).filter((text) => text.includes("not the claim code")).length, 5)
+      })
+    )
+  )
+})
+
+describe("strangers", () => {
+  const owned = Effect.flatMap(code, (secret) => admit(secret))
+
+  it.effect("are told once a day, in their language, and nothing about them is kept", () =>
+    claiming(
+      Effect.gen(function* () {
+        yield* owned
+        const russian = { from: userOf(8, { language_code: "ru" }) }
+        for (let minute = 0; minute < 5; minute++) {
+          assert.strictEqual(yield* admit("secret words", 8, russian), "stranger")
+          yield* TestClock.adjust("2 minutes")
+        }
+        const told = yield* sent
+        assert.strictEqual(told.length, 1)
+        assert.match(told[0]!, /личный помощник/)
+        assert.strictEqual(yield* count("refusals"), 1)
+        const rows = yield* TenantScope.use(({ transaction }) =>
+          transaction(
+            defaultTenant,
+            (sql) => sql<{ row: string }>`SELECT refusals::text AS row FROM refusals`
+          )
+        )
+        assert.notMatch(JSON.stringify(rows), /secret|User 8/)
+        yield* TestClock.adjust("1 day")
+        yield* admit("again", 8, russian)
+        assert.strictEqual((yield* sent).length, 2)
+        assert.strictEqual(yield* count("refusals"), 1)
+      })
+    )
+  )
+
+  it.effect("are not told again after a restart on the same day", () =>
+    claiming(
+      Effect.gen(function* () {
+        yield* owned
+        yield* admit("hi", 8)
+        const restarted = yield* Layer.build(Layer.fresh(Permission.layer({ allowed: "claim", digestKey })))
+        yield* Effect.provide(admit("hi", 8), restarted)
+        assert.strictEqual((yield* sent).length, 1)
+      })
+    )
+  )
+
+  it.effect("in groups they are passed over in silence", () =>
+    claiming(
+      Effect.gen(function* () {
+        yield* owned
+        const group = { chat: { id: -5, type: "supergroup", title: "g" } }
+        assert.strictEqual(yield* admit("hi", 8, group), "stranger")
+        assert.strictEqual(yield* admit("hi", 7, group), "allowed")
+        assert.deepStrictEqual(yield* sent, [])
+      })
+    )
+  )
+
+  it.effect("a crowd of them costs twenty messages a minute, and whoever may use the bot does not wait", () =>
+    claiming(
+      Effect.gen(function* () {
+        yield* owned
+        const recorder = yield* BotRecorder
+        yield* recorder.before("send", Effect.never)
+        for (let user = 100; user < 200; user++) assert.strictEqual(yield* admit("hi", user), "stranger")
+        assert.strictEqual(yield* admit("hi"), "allowed")
+        assert.strictEqual((yield* sent).length, 20)
+      })
+    )
+  )
+})
+
+describe("members", () => {
+  it.effect("the language they last wrote in is kept", () =>
+    claiming(
+      Effect.gen(function* () {
+        const service = yield* Permission
+        yield* Effect.flatMap(code, (secret) => admit(secret))
+        assert.isTrue(Option.isNone(yield* service.language(bot, 7)))
+        yield* admit("hi", 7, { from: userOf(7, { language_code: "ru" }) })
+        assert.deepStrictEqual(yield* service.language(bot, 7), Option.some("ru"))
+        yield* admit("hi", 7)
+        assert.deepStrictEqual(yield* service.language(bot, 7), Option.some("ru"))
+      })
+    )
+  )
+
+  it.effect("one who was removed is a stranger after half a minute at most", () =>
+    claiming(
+      Effect.gen(function* () {
+        yield* Effect.flatMap(code, (secret) => admit(secret))
+        yield* admit("hi")
+        yield* TenantScope.use(({ transaction }) =>
+          transaction(defaultTenant, (sql) => sql`UPDATE members SET user_id = 9`)
+        )
+        yield* TestClock.adjust("31 seconds")
+        assert.strictEqual(yield* admit("hi"), "stranger")
+        assert.strictEqual(yield* admit("hi", 9), "allowed")
+      })
+    )
+  )
+})
