@@ -2,7 +2,7 @@
  * Makes a note of a unit of work: fetches its media, composes the draft, and writes note, members, revision
  * and the announcement in the transaction that marks the updates as handled.
  */
-import { Array as Arr, Clock, Context, Effect, Layer, Option, Result } from "effect"
+import { Array as Arr, Clock, Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
 import type { AppId, BotId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
@@ -160,16 +160,13 @@ const make = Effect.gen(function* () {
       yield* handled.once(user, updates, `unit:${members[0].updateId}`, () =>
         Effect.gen(function* () {
           const albums = raw ? new Map<string, NoteSummary>() : yield* latecomers(user, members)
-          const isLate = ({ message }: UnitMember) => albums.has(message.albumId ?? "")
           const outcomes: Array<NoteOutcome> = []
-          const [fresh, late] = Arr.partition(members, (one) =>
-            isLate(one) ? Result.succeed(one) : Result.fail(one)
-          )
+          const fresh = members.filter(({ message }) => !albums.has(message.albumId ?? ""))
           if (Arr.isReadonlyArrayNonEmpty(fresh)) {
             outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
           }
           for (const [albumId, note] of albums) {
-            const rest = late.filter((one) => one.message.albumId === albumId)
+            const rest = members.filter((one) => one.message.albumId === albumId)
             if (!Arr.isReadonlyArrayNonEmpty(rest)) continue
             const meta = {
               author: user.author,
