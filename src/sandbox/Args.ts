@@ -3,6 +3,7 @@
  * everything is a string, structures being JSON within; both are read alike here.
  */
 import { Effect, Option, Result, Schema } from "effect"
+import { parseMultipart } from "./Multipart.ts"
 import { type Answer, badRequest, type Refusal } from "./Refusal.ts"
 
 export interface Upload {
@@ -20,23 +21,17 @@ const fromQuery = (query: URLSearchParams): Record<string, unknown> => Object.fr
 
 const unreadable: Refusal = { code: 400, description: "Bad Request: the request body cannot be parsed" }
 
-const fromForm = Effect.fnUntraced(function* (body: Uint8Array, contentType: string) {
-  const form = yield* Effect.tryPromise({
-    try: () => new Response(Uint8Array.from(body), { headers: { "content-type": contentType } }).formData(),
-    catch: () => unreadable
-  })
+const fromForm = (body: Uint8Array, contentType: string): Effect.Effect<Args, Refusal> => {
+  const parts = parseMultipart(contentType, body)
+  if (parts === undefined) return Effect.fail(unreadable)
   const values: Record<string, unknown> = {}
   const uploads = new Map<string, Upload>()
-  for (const [name, value] of form.entries()) {
-    if (typeof value === "string") {
-      values[name] = value
-      continue
-    }
-    const bytes = yield* Effect.promise(() => value.arrayBuffer())
-    uploads.set(name, { name: value.name, mime: value.type, bytes: new Uint8Array(bytes) })
+  for (const { name, filename, type, bytes } of parts) {
+    if (filename === undefined) values[name] = new TextDecoder().decode(bytes)
+    else uploads.set(name, { name: filename, mime: type, bytes })
   }
-  return { values, uploads }
-})
+  return Effect.succeed({ values, uploads })
+}
 
 const Fields = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 const decodeFields = Schema.decodeUnknownOption(Fields)

@@ -153,7 +153,7 @@ export const make = (world: World, polling: Polling, knobs: Knobs) => {
   /** Not done at all because a rule says so; the journal says what the client saw. */
   const prevented = (method: string, call: Call, at: number, status: number, description: string) =>
     world.storage.commit(() => {
-      const done: Done = { ...refused({ code: status, description }, "fault") }
+      const done = refused({ code: status === 0 ? 500 : status, description }, "fault")
       journal(call.bot.id, method, call.args, at, done, status)
       return Result.succeed(done)
     })

@@ -110,7 +110,7 @@ export const actions = {
   createTopic: action(Schema.Struct({ ...bot, chat: Schema.Int, name: Schema.String }), Topic),
   /** Newest activity first. */
   chats: action(Schema.Struct(bot), Schema.Array(Chat)),
-  /** Newest first, below `before` when given; 50 unless `limit` says otherwise. */
+  /** Newest first, below `before` when given; 50 unless `limit` says otherwise. `thread` absent: of all topics. */
   messages: action(
     Schema.Struct({ ...place, before: optional(Schema.Int), limit: optional(Schema.Int) }),
     Schema.Array(Message)

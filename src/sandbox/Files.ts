@@ -43,6 +43,9 @@ const folders: Readonly<Record<MediaKind, readonly [string, string]>> = {
   sticker: ["stickers", ".webp"]
 }
 
+/** What clients that do not know call every file. */
+const anything = "application/octet-stream"
+
 const extension = (name: string | undefined): string => /\.[A-Za-z0-9]{1,8}$/.exec(name ?? "")?.[0] ?? ""
 
 export interface NewFile extends Partial<Omit<MediaFacts, "kind" | "uniqueId">> {
@@ -159,7 +162,7 @@ export const input = (
         kind,
         bytes,
         ...(kind === "photo" || kind === "voice" || name === "" ? {} : { name }),
-        ...(mime === "" || kind === "photo" ? {} : { mime }),
+        ...(mime === "" || mime === anything ? {} : { mime }),
         ...(width === undefined ? {} : { width }),
         ...(height === undefined ? {} : { height }),
         ...(duration === undefined ? {} : { duration })

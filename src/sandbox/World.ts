@@ -112,9 +112,12 @@ export const make = (storage: Storage, hooks: Hooks) => {
     storage.afterCommit(() => hooks.publish({ _tag: "ChatChanged", bot: row.bot, chat: row.id }))
   }
 
-  /** Private chats of a bot share one sequence, a supergroup has its own: as Telegram numbers them. */
+  /**
+   * Private chats of a bot share one sequence, a supergroup has its own: as Telegram numbers them. A group's first is
+   * its creation, and 1 is General's thread.
+   */
   const nextMessageId = (at: ChatRow): number =>
-    next(at.kind === "private" ? `messages:${at.bot}` : `messages:${at.bot}:${at.id}`, 1)
+    at.kind === "private" ? next(`messages:${at.bot}`, 1) : next(`messages:${at.bot}:${at.id}`, 2)
 
   const message = (botId: number, chatId: number, id: number): MessageRow | undefined => {
     const row = storage.get<{ json: string; reactions: string }>(
@@ -147,8 +150,9 @@ export const make = (storage: Storage, hooks: Hooks) => {
   }
   const updateMessage = (botId: number, value: ApiMessage) =>
     storage.run(
-      "UPDATE messages SET json = ? WHERE bot = ? AND chat = ? AND id = ?",
+      "UPDATE messages SET json = ?, thread = ? WHERE bot = ? AND chat = ? AND id = ?",
       JSON.stringify(value),
+      value.message_thread_id ?? 0,
       botId,
       value.chat.id,
       value.message_id
