@@ -6,6 +6,7 @@ import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Schema } from "effect"
 import {
+  HttpMiddleware,
   HttpRouter,
   HttpServer,
   type HttpServerError,
@@ -87,7 +88,12 @@ export const serveHttp = <E, R>(routes: Layer.Layer<never, E, R>, options: HttpS
   return HttpRouter.serve(Layer.merge(routes, guard(names)), {
     disableLogger: true,
     disableListenLog: true
-  }).pipe(Layer.provideMerge(listen(options)), Layer.provide(NodeHttpServer.layerHttpServices))
+  }).pipe(
+    // Asked every few seconds for ever: traces of these would bury the others.
+    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/health/live", "/health/ready", "/metrics"])),
+    Layer.provideMerge(listen(options)),
+    Layer.provide(NodeHttpServer.layerHttpServices)
+  )
 }
 
 /** The address of the server as a browser on this machine opens it. */

@@ -1,6 +1,6 @@
 import { request } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Metric, Redacted, type Scope, Stream } from "effect"
+import { Effect, Exit, Layer, Logger, Metric, Redacted, type Scope, Stream, Tracer } from "effect"
 import { HttpRouter, type HttpServer, HttpServerResponse } from "effect/http"
 import { defaultTenant } from "../../src/domain/Ids.ts"
 import { Health, NotReady } from "../../src/ops/Health.ts"
@@ -226,6 +226,27 @@ describe("the server", () => {
       )
       const taken = Number(new URL(other).port)
       assert.isTrue(taken > port && taken <= port + 20)
+    })
+  )
+
+  it.live("traces what people ask, without the token, and not the endless health checks", () =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (given) => {
+          const span = new Tracer.NativeSpan(given)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* Effect.gen(function* () {
+        for (const path of ["/health/live", "/health/ready", "/metrics"]) yield* ask(path)
+        yield* ask("/api/tasks", { authorization: `Bearer ${admin}` })
+      }).pipe(Effect.provide(server), Effect.provideService(Tracer.Tracer, tracer))
+      const seen = spans.map((span) => JSON.stringify([span.name, ...span.attributes]))
+      assert.isTrue(seen.some((span) => span.includes("/api/tasks")))
+      assert.isFalse(seen.some((span) => span.includes("/health") || span.includes("/metrics")))
+      assert.notInclude(seen.join(), admin)
     })
   )
 
