@@ -2,16 +2,7 @@
  * The YAML between the first two `---` lines of a note. People edit it: it is read tolerantly, and changed
  * by replacing single values in the text, so that their keys, comments, quotes and order stay as they are.
  */
-import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  parseDocument,
-  stringify,
-  type YAMLSeq
-} from "yaml"
+import { type Document, isMap, isScalar, isSeq, type Node, parseDocument, type YAMLSeq } from "yaml"
 import { NoteId } from "../domain/Ids.ts"
 
 /** `head + yaml + tail + body` is the text; without front matter all but `body` are empty. */
@@ -38,9 +29,38 @@ export const split = (text: string): Parts => {
   }
 }
 
-/** YAML of plain data, one line a scalar, whatever the strings hold. */
+/** Words that some YAML reader takes for something else than text. */
+const special = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/i
+
+/** A scalar that means the same in block and flow style, and to readers of YAML 1.1 and 1.2. */
+const scalar = (value: unknown): string => {
+  if (typeof value !== "string") return JSON.stringify(value) ?? "null"
+  const plain = /^\p{L}(?:[\p{L}\p{N}\p{M} _/.-]*[\p{L}\p{N}\p{M}])?$/u.test(value) && !special.test(value)
+  if (plain || /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return value
+  return JSON.stringify(value).replace(
+    /[\x7f-\x9f\u2028\u2029\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+}
+
+/**
+ * YAML of plain data, one line a scalar, whatever the strings hold. By hand: it is part of every note that is
+ * written, and a library that can do everything takes ten times as long.
+ */
 export const write = (data: Readonly<Record<string, unknown>>): string =>
-  stringify(data, { lineWidth: 0, aliasDuplicateObjects: false })
+  Object.entries(data)
+    .map(([key, value]) => `${scalar(key)}:${nested(value, "")}\n`)
+    .join("")
+
+/** What follows a colon or a dash. */
+const nested = (value: unknown, indent: string): string => {
+  if (typeof value !== "object" || value === null) return ` ${scalar(value)}`
+  const inner = `${indent}  `
+  const lines = Array.isArray(value)
+    ? value.map((item) => `\n${inner}-${nested(item, inner)}`)
+    : Object.entries(value).map(([key, item]) => `\n${inner}${scalar(key)}:${nested(item, inner)}`)
+  return lines.length > 0 ? lines.join("") : Array.isArray(value) ? " []" : " {}"
+}
 
 /** No front matter of ours comes near it, and parsing someone's megabytes of brackets would take seconds. */
 const longest = 100_000
@@ -118,7 +138,7 @@ const replaceScalar = (yaml: string, key: string, value: string): string => {
   const node = parse(yaml)?.get(key, true)
   if (!isScalar(node) || !node.range || node.value === value) return yaml
   const [start, end] = node.range
-  const after = yaml.slice(0, start) + inline(value) + yaml.slice(end)
+  const after = yaml.slice(0, start) + scalar(value) + yaml.slice(end)
   return verified(yaml, after, (document) => document.get(key) === value)
 }
 
@@ -128,7 +148,7 @@ const addItem = (yaml: string, path: ReadonlyArray<string>, value: string | numb
   const wanted = String(value).toLowerCase()
   const before = strings(seq)
   if (before.some((item) => item.toLowerCase() === wanted)) return yaml
-  const after = seq.flow ? addToFlow(yaml, seq, inline(value)) : addToBlock(yaml, seq, inline(value))
+  const after = seq.flow ? addToFlow(yaml, seq, scalar(value)) : addToBlock(yaml, seq, scalar(value))
   return verified(yaml, after, (document) => {
     const now = document.getIn(path, true)
     return isSeq(now) && strings(now).length === before.length + 1 && strings(now).at(-1) === String(value)
@@ -155,11 +175,3 @@ const addToBlock = (yaml: string, seq: YAMLSeq, item: string): string => {
     ? `${yaml}\n${dash}${item}`
     : `${yaml.slice(0, lineEnd)}\n${dash}${item}${yaml.slice(lineEnd)}`
 }
-
-/** A scalar that means the same in block and flow style. */
-const inline = (value: string | number): string =>
-  typeof value === "number" || /^\p{L}[\p{L}\p{N}\p{M}_/-]*$/u.test(value)
-    ? stringify(value, { lineWidth: 0 }).trimEnd()
-    : /^[0-9]{4}-[0-9TZ:.-]+$/.test(value)
-      ? value
-      : JSON.stringify(value)

@@ -227,6 +227,8 @@ const make = Effect.gen(function* () {
       const note = cleanDraft(draft)
       return yield* scope.transaction(key.tenant, (sql) =>
         Effect.gen(function* () {
+          // The number locks the head, so what needs no lock comes before it.
+          yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
           const blob = yield* blobs.put(key.tenant, render(note))
           const revision = yield* takeNumber(sql, key)
           const path = yield* NoteRows.insertNote(sql, key, {
@@ -234,7 +236,6 @@ const make = Effect.gen(function* () {
             blob,
             revision: { ...said(meta), kind: "note", number: revision }
           })
-          yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
           const { id, title, category, tags, created, updated } = note
           return { id, path, title, category, tags, created, updated, revision }
         })

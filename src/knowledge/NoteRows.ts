@@ -66,8 +66,8 @@ export const noteWithMember = (sql: Sql, key: KnowledgeBaseKey, condition: State
     notes(
       sql,
       key,
-      sql`n.note_id IN (SELECT m.note_id FROM note_members m
-        WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND ${condition})`,
+      sql`n.note_id = ANY(ARRAY(SELECT m.note_id FROM note_members m
+        WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND ${condition}))`,
       sql`ORDER BY n.number DESC LIMIT 1`
     ),
     (rows) => rows[0]
@@ -179,22 +179,25 @@ export const markRemoved = (
 /**
  * The first of `paths` no file has, as a part of a WITH clause named `free (path)`. Compared as macOS and
  * Windows compare names; a path is taken too when it is someone's folder, or has a file for a folder.
+ * Scalar subqueries, for as a join PostgreSQL would read every file of the knowledge base.
  */
-const freePart = (sql: Sql, key: KnowledgeBaseKey, paths: ReadonlyArray<string>) => sql`
-  free AS (
-    SELECT one.path FROM (
-      SELECT path, place, lower(normalize(path)) COLLATE "C" AS folded
-      FROM unnest(${paths}::text[]) WITH ORDINALITY AS given(path, place)
-    ) one
-    WHERE NOT EXISTS (
-      SELECT FROM files f WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name}
-        AND (f.folded = one.folded OR (f.folded > one.folded || '/' AND f.folded < one.folded || '0'))
-    ) AND NOT EXISTS (
-      SELECT FROM files f WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name}
-        AND f.folded = ANY(SELECT lower(normalize(folder)) COLLATE "C" FROM unnest(${foldersOf(paths[0]!)}::text[]) folder)
-    )
-    ORDER BY one.place LIMIT 1
-  )`
+const freePart = (sql: Sql, key: KnowledgeBaseKey, paths: ReadonlyArray<string>) => {
+  const noFile = (condition: Statement.Fragment) => sql`(
+    SELECT true FROM files f WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND ${condition} LIMIT 1
+  ) IS NULL`
+  return sql`
+    free AS (
+      SELECT one.path FROM (
+        SELECT path, place, lower(normalize(path)) COLLATE "C" AS folded
+        FROM unnest(${paths}::text[]) WITH ORDINALITY AS given(path, place)
+      ) one
+      WHERE ${noFile(sql`f.folded = one.folded`)}
+        AND ${noFile(sql`f.folded > one.folded || '/' AND f.folded < one.folded || '0'`)}
+        AND ${noFile(sql`f.folded = ANY(ARRAY(
+          SELECT lower(normalize(folder)) COLLATE "C" FROM unnest(${foldersOf(paths[0]!)}::text[]) folder))`)}
+      ORDER BY one.place LIMIT 1
+    )`
+}
 
 const PathRow = Schema.Struct({ path: Schema.String })
 
@@ -223,8 +226,9 @@ const tryInsert = (sql: Sql, key: KnowledgeBaseKey, note: NewNote, folder: numbe
         UNION ALL
         SELECT m.path, m.blob, '100644' FROM free, jsonb_to_recordset(${JSON.stringify(draft.media)}::jsonb)
           AS m(path text, blob text)
-        WHERE NOT EXISTS (
-          SELECT FROM files f WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = m.path)
+        WHERE (
+          SELECT true FROM files f WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = m.path
+        ) IS NULL
       ), ${recordParts(sql, key, revision, sql`free`)}, noted AS (
         INSERT INTO notes (tenant_id, kb, note_id, path, title, category, tags, created_ms, updated_ms, number, words)
         SELECT ${key.tenant}, ${key.name}, ${draft.id}, path, ${draft.title}, ${draft.category}, ${draft.tags}::text[],

@@ -110,6 +110,7 @@ const make = Effect.gen(function* () {
     key: KnowledgeBaseKey,
     revision: Omit<Revision, "number">
   ) {
+    yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
     const number = yield* takeNumber(sql, key)
     yield* sql`
       WITH changes AS (
@@ -120,7 +121,6 @@ const make = Effect.gen(function* () {
     // What we write ourselves changes the rows of its notes with it.
     if (revision.kind === "person" || revision.kind === "undo")
       yield* follow(sql, key, { number, date: revision.date })
-    yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
     return number
   })
 

@@ -99,7 +99,12 @@ export const recordParts = (
   key: KnowledgeBaseKey,
   revision: Omit<Revision, "files">,
   once: Statement.Fragment
-) => sql`
+) => {
+  // Not a join, for which PostgreSQL may read all files of the knowledge base.
+  const before = (column: Statement.Fragment) => sql`(
+    SELECT ${column} FROM files f
+    WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = c.path)`
+  return sql`
   logged AS (
     INSERT INTO revisions (tenant_id, kb, number, kind, author_name, author_email, date_ms, message, raw_commit)
     SELECT ${key.tenant}, ${key.name}, ${revision.number}::bigint, ${revision.kind}, ${revision.author.name},
@@ -107,12 +112,13 @@ export const recordParts = (
     FROM ${once}
   ), touched AS (
     INSERT INTO revision_files (tenant_id, kb, number, path, blob, mode, previous, previous_mode)
-    SELECT ${key.tenant}, ${key.name}, ${revision.number}::bigint, c.path, c.blob, c.mode, f.blob, f.mode
+    SELECT ${key.tenant}, ${key.name}, ${revision.number}::bigint, path, blob, mode,
+      ${before(sql`f.blob`)}, ${before(sql`f.mode`)}
     FROM changes c
-    LEFT JOIN files f ON f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = c.path
   ), gone AS (
-    DELETE FROM files f USING changes c
-    WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = c.path AND c.blob IS NULL
+    DELETE FROM files
+    WHERE tenant_id = ${key.tenant} AND kb = ${key.name}
+      AND path = ANY(ARRAY(SELECT path FROM changes WHERE blob IS NULL))
   ), present AS (
     INSERT INTO files (tenant_id, kb, path, blob, mode, number)
     SELECT ${key.tenant}, ${key.name}, path, blob, mode, ${revision.number}::bigint
@@ -120,3 +126,4 @@ export const recordParts = (
     ON CONFLICT (tenant_id, kb, path)
     DO UPDATE SET blob = excluded.blob, mode = excluded.mode, number = excluded.number
   )`
+}

@@ -74,7 +74,10 @@ describe("FrontMatter", () => {
   it("adds to lists in brackets, empty ones too", () => {
     assert.strictEqual(FrontMatter.update("tags: []\n", { tags: ["a", "b"] }), "tags: [a, b]\n")
     assert.strictEqual(FrontMatter.update("tags: [a,] # x\n", { tags: ["b"] }), "tags: [a, b] # x\n")
-    assert.strictEqual(FrontMatter.update("tags:\n- a", { tags: ["yes", "12"] }), 'tags:\n- a\n- yes\n- "12"')
+    assert.strictEqual(
+      FrontMatter.update("tags:\n- a", { tags: ["yes", "12"] }),
+      'tags:\n- a\n- "yes"\n- "12"'
+    )
   })
 
   it("leaves alone what a person removed, broke, or wrote in a way not foreseen", () => {

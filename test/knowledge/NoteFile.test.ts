@@ -48,7 +48,7 @@ describe("NoteFile.render", () => {
         })
       ),
       `---
-id: 0123456789ab
+id: "0123456789ab"
 title: A title
 created: 2026-11-05T10:00:00.000Z
 updated: 2026-11-05T10:00:00.000Z
@@ -195,7 +195,7 @@ describe("NoteFile.amend", () => {
   })
 
   it("keeps a block the person rewrote and adds the edit below, marked with its time", () => {
-    const mine = file.replace("\none\n", "\none, in my words\n").replace("id: 0", "id: [broken\nid: 0")
+    const mine = file.replace("\none\n", "\none, in my words\n").replace("id: ", "id: [broken\nid: ")
     const amended = amend(mine, known, member(1, "edited"))
     assert.strictEqual(amended, `${mine}\n*✎ 2026-11-06 09:30 UTC*\n\nedited\n`)
     const again = amend(amended, [member(1, "edited"), ...known.slice(1)], member(1, "edited twice"))
