@@ -62,7 +62,7 @@ const knowledge = Layer.mergeAll(
 
 /** The bot as Telegram's servers (or the sandbox) see it. Tests put another `BotPort` in its place. */
 export const telegram = GrammyBot.layer().pipe(
-  Layer.provide(Pacer.layer),
+  Layer.provideMerge(Pacer.layer),
   Layer.provideMerge(GrammyApi.layer)
 )
 

@@ -1,0 +1,27 @@
+/** What is put into the outbox. */
+import { Schema } from "effect"
+import { Address } from "../domain/Address.ts"
+import { BotId, MessageId } from "../domain/Ids.ts"
+import { OutgoingContent } from "./BotPort.ts"
+
+export const OutboxAction = Schema.Union([
+  Schema.TaggedStruct("Send", { content: OutgoingContent, replyTo: Schema.optionalKey(MessageId) }),
+  /**
+   * Turns the status message sent under the key `status` into `content`: edits it when it was sent, takes
+   * its place when it was not, is sent anew when it is gone.
+   */
+  Schema.TaggedStruct("Resolve", { status: Schema.String, content: OutgoingContent }),
+  Schema.TaggedStruct("Edit", { message: MessageId, content: OutgoingContent })
+])
+export type OutboxAction = typeof OutboxAction.Type
+
+export const OutboxEntry = Schema.Struct({
+  address: Address,
+  botId: BotId,
+  /** Unique per tenant and bot: an entry whose key is already there is not added again. */
+  key: Schema.String,
+  /** A `result` whose fate is unknown is sent once more; `chatter` never is. */
+  delivery: Schema.Literals(["result", "chatter"]),
+  action: OutboxAction
+})
+export type OutboxEntry = typeof OutboxEntry.Type
