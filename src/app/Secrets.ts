@@ -120,7 +120,7 @@ const make = Effect.gen(function* () {
       read: variables.SECRETS_KEY.read,
       encoding: "base64"
     }))
-  
+  yield* scrubber.register(adminToken)
   yield* scrubber.register(Redacted.make(Buffer.from(Redacted.value(key)).toString("base64")))
   return Secrets.of({ adminToken, key, adminTokenFile: config.adminToken ? undefined : tokenFile })
 })
