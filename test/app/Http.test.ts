@@ -35,7 +35,8 @@ it.live("from an environment to a server that knows its token and hides it in ev
               HTTP_PORT: "0",
               LOG_FORMAT: "json",
               HTTP_PROT: "1",
-              ADMIN_TOKEN: "canary-admin-token"
+              ADMIN_TOKEN: "canary-admin-token",
+              REDIS_URL: "redis://canary-redis"
             },
             directory
           }),
@@ -55,11 +56,13 @@ it.live("from an environment to a server that knows its token and hides it in ev
         "[]"
       )
       yield* Effect.logError(`oops ${Redacted.value(adminToken)}`)
+      yield* Effect.logError("redis://canary-redis is away")
       return Redacted.value(adminToken)
     }).pipe(Effect.provide(app), Effect.provideService(Console.Console, { ...console, log }))
     assert.strictEqual(token, "canary-admin-token")
     assert.include(lines.join("\n"), "perhaps HTTP_PORT was meant")
     assert.include(lines.join("\n"), "oops <hidden>")
+    assert.include(lines.join("\n"), "<hidden> is away")
     assert.notInclude(lines.join("\n"), token)
   }).pipe(Effect.scoped)
 )
