@@ -10,7 +10,8 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
-  unlinkSync
+  unlinkSync,
+  writeFileSync
 } from "node:fs"
 import * as fs from "node:fs/promises"
 import { Effect } from "effect"
@@ -19,6 +20,8 @@ import { blobOid, type FileMode } from "./Tree.ts"
 
 /** Larger files of a person stay uncommitted: the database holds every version of every file. */
 export const largestFile = 50 * 1024 * 1024
+
+const smallFile = 64 * 1024
 
 /** What identifies a state of a file; `ctime` cannot be set by programs that preserve times. */
 export interface Stamp {
@@ -104,7 +107,8 @@ const observeOnce = async (repository: Repository, path: string): Promise<Observ
   if (stat.isDirectory()) return { kind: "other", reason: aFolder }
   if (!stat.isFile()) return { kind: "other", reason: "it is neither a file nor a link" }
   if (stat.size > BigInt(largestFile)) return { kind: "other", reason: "it is larger than 50 MB" }
-  const bytes = await fs.readFile(full, { flag: constants.O_RDONLY | constants.O_NOFOLLOW })
+  const flag = constants.O_RDONLY | constants.O_NOFOLLOW
+  const bytes = stat.size <= smallFile ? readFileSync(full, { flag }) : await fs.readFile(full, { flag })
   const after = lstat(full)
   if (after === undefined || !sameStamp(stamp, stampOf(after))) return "changing"
   const mode = (stat.mode & 0o100n) === 0n ? "100644" : "100755"
@@ -171,8 +175,11 @@ export const put = (
 ): Effect.Effect<boolean, GitError> =>
   disk(repository, "writing a file of the working tree", async () => {
     const waiting = waitingRoom(repository, file.name)
+    const options = { mode: file.mode === "100755" ? 0o777 : 0o666, flag: "wx" }
     if (file.mode === "120000") await fs.symlink(Buffer.from(file.bytes), waiting)
-    else await fs.writeFile(waiting, file.bytes, { mode: file.mode === "100755" ? 0o777 : 0o666, flag: "wx" })
+    // A note is written before a thread of the pool has even heard of it.
+    else if (file.bytes.length <= smallFile) writeFileSync(waiting, file.bytes, options)
+    else await fs.writeFile(waiting, file.bytes, options)
     // Look and rename in one turn: nobody of ours comes between, and a person has microseconds.
     const clear = makeFolders(repository, file.path) && stillThere(repository, file.path, expected)
     if (clear) renameSync(waiting, `${repository.directory}/${file.path}`)

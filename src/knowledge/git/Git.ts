@@ -91,6 +91,9 @@ const environment = (repository: Repository, path: string, index: string | undef
   GIT_AUTHOR_EMAIL: "zapiska@localhost",
   LC_ALL: "C",
   TZ: "UTC",
+  // glibc gives zlib's buffers back to the kernel after each object otherwise: 2.3 of 3.6 s for 10,000 revisions.
+  MALLOC_MMAP_THRESHOLD_: "8388608",
+  MALLOC_TRIM_THRESHOLD_: "134217728",
   ...(index === undefined ? {} : { GIT_INDEX_FILE: index })
 })
 
@@ -188,7 +191,7 @@ export class Git extends Context.Service<
             { concurrency: "unbounded" }
           )
           return { code, out, err: decoder.decode(err) }
-        }).pipe(Effect.scoped)
+        }).pipe(Effect.scoped, Effect.withSpan(`git ${args[0]}`))
       }
 
       const bytes = <E = never>(

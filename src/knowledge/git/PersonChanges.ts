@@ -91,7 +91,7 @@ export interface EditsOptions {
   /** The revision of that commit. */
   readonly since: number
   /** Whose name the revision bears. */
-  readonly author: Author
+  readonly author: Effect.Effect<Author, GitError>
   /** How long a file must have been left alone, milliseconds. */
   readonly settle: number
 }
@@ -363,7 +363,7 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
         ? []
         : [
             yield* append(ground, ground.revision, {
-              author: options.author,
+              author: yield* options.author,
               date: now,
               message: editMessage(edited),
               files: [...edited, ...copies]

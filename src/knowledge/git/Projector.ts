@@ -114,14 +114,23 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
           `the repository is at revision ${revision}, the log only at ${head}: it belongs to another ` +
           "database, or the database is an older copy. Move the repository away to have it made anew"
       })
-    while (revision < head) {
-      const revisions = yield* log.read(key, revision, Math.min(page, head - revision))
-      projected = yield* fastImport.project(repository, revisions, projected, (hashes) =>
-        blobs.get(key.tenant, hashes)
+    const read = (after: number) => log.read(key, after, Math.min(page, head - after))
+    let revisions = revision < head ? yield* read(revision) : []
+    while (revisions.length > 0) {
+      // The next page is fetched while git writes this one.
+      const after = revision + revisions.length
+      const [commit, next] = yield* Effect.all(
+        [
+          fastImport.project(repository, revisions, projected, (hashes) => blobs.get(key.tenant, hashes)),
+          after < head ? read(after) : Effect.succeed([])
+        ],
+        { concurrency: 2 }
       )
       if (state.notes !== undefined) followNotes(state.notes, revisions)
-      revision += revisions.length
       state.sincePacked += revisions.length
+      projected = commit
+      revision = after
+      revisions = next
       if (projected !== undefined) state.numbers.set(projected, revision)
     }
     return { key, repository, projected, revision } satisfies Ground
@@ -181,7 +190,16 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
   /** One try. "again": the log or the repository changed under it; "later": files are being written. */
   const round = Effect.fnUntraced(function* (key: KnowledgeBaseKey, state: State, repository: Repository) {
     const refs = yield* withGit(readRefs(repository))
-    const ground = yield* advance(key, state, repository, refs.projected)
+    const waiting = yield* withGit(busyWith(repository))
+    // Mostly the branch is where we left it, and what the person edited is looked for meanwhile.
+    const inStep = waiting === undefined && refs.main === refs.checkedOut
+    const [ground, early] = yield* Effect.all(
+      [
+        advance(key, state, repository, refs.projected),
+        inStep ? workTree.scan(repository, refs.checkedOut) : Effect.succeed(undefined)
+      ],
+      { concurrency: 2 }
+    )
     const { projected, revision } = ground
     const result = (next: "done" | "again" | "later", found: Imported, more?: Partial<Projected>) => ({
       next,
@@ -196,7 +214,6 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
         ...more
       } satisfies Projected
     })
-    const waiting = yield* withGit(busyWith(repository))
     if (waiting !== undefined) {
       yield* withGit(clearLeftovers(repository))
       return result("done", none, { waiting })
@@ -211,10 +228,10 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     const since = yield* numberOf(state, repository, foreign === undefined ? refs.checkedOut : base)
     const changes = yield* workTree.difference(repository, baseline ?? emptyTree, projected ?? emptyTree)
     const edits = yield* personChanges.importEdits(ground, {
-      changes: yield* workTree.scan(repository, baseline),
+      changes: early ?? (yield* workTree.scan(repository, baseline)),
       logged: changes,
       since,
-      author: yield* author(repository),
+      author: author(repository),
       settle: options.settle
     })
     const found = {
