@@ -226,7 +226,6 @@ const make = Effect.gen(function* () {
         // a silent week: an old offset above them would make the bot deaf.
         offset = result.next
         last = undefined
-        inARow = 0
         continue
       }
       if (result._tag === "Unauthorized") return yield* new Unauthorized({ method: "getUpdates" })

@@ -14,6 +14,7 @@ describe("formatting", () => {
     assert.strictEqual(markdownOf(compose("a ", bold("b"), " and ", italic("c"), ".")), "a **b** and *c*.")
     assert.strictEqual(markdownOf(compose({ type: "strikethrough", text: "no" }, " yes")), "~~no~~ yes")
     assert.strictEqual(markdownOf(compose(bold("Note:"), " read")), "**Note:** read")
+    assert.strictEqual(markdownOf(compose("in", bold("ner"), "most")), "in**ner**most")
     assert.strictEqual(markdownOf(compose({ type: "underline", text: "u" })), "<u>u</u>")
     assert.strictEqual(markdownOf(compose({ type: "spoiler", text: "s" })), '<span class="spoiler">s</span>')
     assert.strictEqual(

@@ -75,8 +75,14 @@ describe("a unit as a draft", () => {
     assert.deepStrictEqual(draft(), draft())
     const id = (tenant: string, bot: number, update: number) =>
       noteIdOf({ tenant: TenantId.make(tenant), botId: BotId.make(bot) }, UpdateId.make(update))
-    const ids = [id("default", 42, 5), id("default", 42, 6), id("default", 425, 5), id("other", 42, 5)]
-    assert.strictEqual(new Set(ids).size, 4)
+    const ids = [
+      id("default", 42, 5),
+      id("default", 42, 6),
+      id("default", 425, 1),
+      id("default", 42, 51),
+      id("other", 42, 5)
+    ]
+    assert.strictEqual(new Set(ids).size, 5)
     assert.strictEqual(draft().id, ids[0]!)
   })
 })

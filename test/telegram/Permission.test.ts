@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted, type Scope } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -75,20 +75,39 @@ describe("a bot nobody owns", () => {
     )
   )
 
-  it.effect("becomes exactly one's of many who send the code at once, on several replicas", () =>
+  it.live("becomes exactly one's of those who send the code at once, on several replicas", () =>
     claiming(
       Effect.gen(function* () {
         // Another replica has its own memory: the database alone decides.
         const replica = yield* Layer.build(Layer.fresh(Permission.layer({ allowed: "claim", digestKey })))
         const here = yield* code
         const there = yield* Effect.provide(code, replica)
-        const outcomes = yield* Effect.forEach(
-          Array.from({ length: 10 }, (_, index) => index),
-          (index) =>
-            index % 2 === 0 ? admit(here, index + 100) : Effect.provide(admit(there, index + 100), replica),
-          { concurrency: "unbounded" }
+        const { transaction } = yield* TenantScope
+        // Both have found no member and wait for the same row when it is let go.
+        const held = yield* Deferred.make<void>()
+        const letGo = yield* Deferred.make<void>()
+        yield* Effect.forkScoped(
+          transaction(defaultTenant, (sql) =>
+            sql`SELECT 1 FROM tenants FOR UPDATE`.pipe(
+              Effect.andThen(Deferred.succeed(held, undefined)),
+              Effect.andThen(Deferred.await(letGo))
+            )
+          )
         )
-        assert.strictEqual(outcomes.filter((one) => one === "claimed").length, 1)
+        yield* Deferred.await(held)
+        const claims = [
+          yield* Effect.forkScoped(admit(here, 100)),
+          yield* Effect.forkScoped(Effect.provide(admit(there, 101), replica))
+        ]
+        const waiting = transaction(
+          defaultTenant,
+          (sql) => sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'`
+        )
+        while ((yield* waiting)[0]!.n < 2) yield* Effect.sleep("10 millis")
+        yield* Deferred.succeed(letGo, undefined)
+        const outcomes = yield* Effect.forEach(claims, Fiber.join)
+        assert.deepStrictEqual([...outcomes].sort(), ["claimed", "stranger"])
         assert.strictEqual(yield* count("members"), 1)
       })
     )
