@@ -4,7 +4,7 @@
  */
 
 import { Result, Schema } from "effect"
-import type { MessageEntity } from "grammy/types"
+import type { MessageEntity, User } from "grammy/types"
 import { type Answer, badRequest } from "./Refusal.ts"
 import type { Entity } from "./Views.ts"
 
@@ -16,7 +16,10 @@ export const EntityInput = Schema.Struct({
   length: Schema.Int,
   url: optional(Schema.String),
   language: optional(Schema.String),
-  user: optional(Schema.Struct({ id: Schema.Int })),
+  /** Kept as given: a person's own comes whole, a bot may name just the id. */
+  user: optional(
+    Schema.StructWithRest(Schema.Struct({ id: Schema.Int }), [Schema.Record(Schema.String, Schema.Json)])
+  ),
   custom_emoji_id: optional(Schema.String)
 })
 export type EntityInput = typeof EntityInput.Type
@@ -131,9 +134,13 @@ export const toView = (entities: ReadonlyArray<EntityInput>): ReadonlyArray<Enti
     ...(custom_emoji_id === undefined ? {} : { customEmojiId: custom_emoji_id })
   }))
 
-export const fromView = (entities: ReadonlyArray<Entity>): ReadonlyArray<EntityInput> =>
+/** `person` finds the user a `text_mention` names. */
+export const fromView = (
+  entities: ReadonlyArray<Entity>,
+  person: (id: number) => User | undefined
+): ReadonlyArray<EntityInput> =>
   entities.map(({ userId, customEmojiId, ...entity }) => ({
     ...entity,
-    ...(userId === undefined ? {} : { user: { id: userId } }),
+    ...(userId === undefined ? {} : { user: { id: userId, ...person(userId) } as EntityInput["user"] & {} }),
     ...(customEmojiId === undefined ? {} : { custom_emoji_id: customEmojiId })
   }))

@@ -112,7 +112,7 @@ export const editText = (world: World, input: Input<"editText">): Acted<ApiMessa
     if (input.from !== undefined && input.from !== message.from.id) {
       return yield* Result.fail(`message ${input.messageId} is not by user ${input.from}`)
     }
-    const value = yield* typed(input.text, input.entities)
+    const value = yield* typed(world, input.text, input.entities)
     if (value.text === "" && message.text !== undefined) {
       return yield* Result.fail("a message has some text")
     }
@@ -138,6 +138,9 @@ const actor = (world: World, chat: ChatRow, from: number | undefined): Acted<Use
   return user === undefined ? Result.fail(`user ${id} is not in chat ${chat.id}`) : Result.succeed(user)
 }
 
+/** Pressed buttons are forgotten after a day, long after they can be answered. */
+const forgottenMillis = 86_400_000
+
 export const press = (world: World, input: Input<"pressOnly">): Acted<string> =>
   Result.gen(function* () {
     const { chat, message } = yield* messageOf(world, input)
@@ -147,6 +150,7 @@ export const press = (world: World, input: Input<"pressOnly">): Acted<string> =>
       return yield* Result.fail(`message ${input.messageId} has no such button`)
     }
     const id = randomBytes(8).readBigUInt64BE().toString()
+    world.storage.run("DELETE FROM callbacks WHERE at < ?", world.now() - forgottenMillis)
     world.storage.run(
       "INSERT INTO callbacks VALUES (?, ?, ?, ?, ?, ?, NULL)",
       id,

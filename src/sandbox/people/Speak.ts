@@ -100,8 +100,12 @@ const say = (world: World, said: Said, body: () => Acted<Body>): Acted<ApiMessag
   })
 
 /** Telegram's clients trim, check and mark what people type. */
-export const typed = (text: string, entities: ReadonlyArray<Entity> | undefined): Acted<Formatted> => {
-  const raw = { text, entities: fromView(entities ?? []) }
+export const typed = (
+  world: World,
+  text: string,
+  entities: ReadonlyArray<Entity> | undefined
+): Acted<Formatted> => {
+  const raw = { text, entities: fromView(entities ?? [], world.user) }
   return Result.map(
     Result.mapError(check(raw), ({ description }) => description),
     () => mark(trim(raw))
@@ -112,7 +116,7 @@ export const typed = (text: string, entities: ReadonlyArray<Entity> | undefined)
 export const sendText = (world: World, input: SendText): Acted<ApiMessage> =>
   say(world, input, () =>
     Result.gen(function* () {
-      const value = yield* typed(input.text, input.entities)
+      const value = yield* typed(world, input.text, input.entities)
       return value.text === "" ? { text: input.text } : textFields(value)
     })
   )
@@ -125,7 +129,7 @@ export const sendTexts = (world: World, messages: ReadonlyArray<SendText>): Acte
   })
 
 const fileBody = (world: World, bot: number, { caption, captionEntities, ...file }: File): Acted<Body> =>
-  Result.map(typed(caption ?? "", captionEntities), (value) => ({
+  Result.map(typed(world, caption ?? "", captionEntities), (value) => ({
     ...apiFields(store(world, bot, file)),
     ...captionFields(value)
   }))
