@@ -18,14 +18,9 @@ const needsEscape = (text: string, at: number, char: string): boolean => {
   const before = text[at - 1]
   const after = text[at + 1]
   switch (char) {
-    case "_": {
-      // Inside a word it never is emphasis, and `#my_tag` has to stay one tag.
-      let from = at
-      let to = at
-      while (text[from] === "_") from--
-      while (text[to] === "_") to++
-      return !(isWord(text[from]) && isWord(text[to]))
-    }
+    // Inside a word it never is emphasis, and `#my_tag` has to stay one tag.
+    case "_":
+      return !(isWord(before) && isWord(after))
     case "<":
       return after === undefined || /[A-Za-z/!?]/.test(after)
     case "&":

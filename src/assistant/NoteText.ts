@@ -4,6 +4,7 @@
  */
 import type { ForwardOrigin, IncomingMessage, ReplyContext } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
+import { originName } from "../telegram/MessageDecoder.ts"
 import { attachmentText, inline, type NoteFiles } from "./AttachmentText.ts"
 import { markdownOf, quoted } from "./EntityMarkdown.ts"
 import { linkTarget } from "./MarkdownEscape.ts"
@@ -38,18 +39,16 @@ const profile = (username: string | undefined) =>
 
 /** Who or what a forward is from, linked where there is something to open. */
 const originText = (origin: ForwardOrigin): string => {
+  const name = inline(originName(origin))
   switch (origin._tag) {
     case "User":
-      return linked(inline(origin.user.name), profile(origin.user.username))
+      return linked(name, profile(origin.user.username))
     case "HiddenUser":
-      return inline(origin.name)
+      return name
     case "Chat":
     case "Channel": {
-      const { chat } = origin
-      const name = inline(chat.title ?? chat.username ?? String(chat.id))
-      const link = origin._tag === "Channel" ? origin.link : profile(chat.username)
-      const signed = origin.signature === undefined ? "" : ` (${inline(origin.signature)})`
-      return `${linked(name, link ?? profile(chat.username))}${signed}`
+      const link = (origin._tag === "Channel" ? origin.link : undefined) ?? profile(origin.chat.username)
+      return linked(name, link) + (origin.signature === undefined ? "" : ` (${inline(origin.signature)})`)
     }
   }
 }

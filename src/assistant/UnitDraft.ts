@@ -5,6 +5,7 @@ import { type BotId, NoteId, type TenantId, type UpdateId } from "../domain/Ids.
 import type { ForwardOrigin, IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { NoteDraft, NoteMedia, NoteMember, UnitMember } from "../domain/Note.ts"
+import { originName } from "../telegram/MessageDecoder.ts"
 import type { NoteFiles } from "./AttachmentText.ts"
 import { spansOf } from "./InlineSpans.ts"
 import { linkTarget } from "./MarkdownEscape.ts"
@@ -60,21 +61,13 @@ export const noteMediaOf = (
 }
 
 const originSource = (origin: ForwardOrigin): { readonly [key: string]: string } => {
-  const date = `${shownTime(origin.date)}Z`
-  switch (origin._tag) {
-    case "User":
-      return {
-        name: origin.user.name,
-        ...(origin.user.username ? { username: origin.user.username } : {}),
-        date
-      }
-    case "HiddenUser":
-      return { name: origin.name, date }
-    default: {
-      const name = origin.chat.title ?? origin.chat.username ?? String(origin.chat.id)
-      const link = origin._tag === "Channel" ? origin.link : undefined
-      return { name, ...(link ? { link } : {}), date }
-    }
+  const username = origin._tag === "User" ? origin.user.username : undefined
+  const link = origin._tag === "Channel" ? origin.link : undefined
+  return {
+    name: originName(origin),
+    ...(username === undefined ? {} : { username }),
+    ...(link === undefined ? {} : { link }),
+    date: `${shownTime(origin.date)}Z`
   }
 }
 

@@ -45,7 +45,7 @@ const channelLink = (chat: Chat, messageId: MessageId): string | undefined => {
   return internal === undefined ? undefined : `https://t.me/c/${internal}/${messageId}`
 }
 
-export const readOrigin = (value: unknown): ForwardOrigin | undefined => {
+const readOrigin = (value: unknown): ForwardOrigin | undefined => {
   const raw = readRecord(value)
   if (raw === undefined) return undefined
   const date = readInt(raw.date) ?? 0
@@ -65,6 +65,7 @@ export const readOrigin = (value: unknown): ForwardOrigin | undefined => {
   return { _tag: "HiddenUser", date, name: readText(raw.sender_user_name) ?? "?" }
 }
 
+/** What the origin of a forward is called. */
 export const originName = (origin: ForwardOrigin): string => {
   switch (origin._tag) {
     case "User":
