@@ -3,7 +3,8 @@ import { Result } from "effect"
 import * as fc from "fast-check"
 import type { Formatted } from "../../src/sandbox/Entities.ts"
 import { mark, trim } from "../../src/sandbox/Entities.ts"
-import { parseHtml, parseMarkdown } from "../../src/sandbox/ParseMode.ts"
+import { parseHtml } from "../../src/sandbox/ParseHtml.ts"
+import { parseMarkdown } from "../../src/sandbox/ParseMarkdown.ts"
 import type { Answer } from "../../src/sandbox/Refusal.ts"
 
 const shown = (parsed: Answer<Formatted>) =>

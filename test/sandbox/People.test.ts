@@ -116,6 +116,22 @@ describe("people", () => {
   )
 
   both(
+    "mention each other with their names, as the bot gets to see them",
+    Effect.gen(function* () {
+      const { telegram, chat, updates } = yield* started
+      const bob = yield* telegram.createUser({ firstName: "Bob" })
+      const entities = [{ type: "text_mention", offset: 4, length: 3, userId: bob.id }]
+      const sent = yield* telegram.sendText({ chat, text: "ask Bob", entities })
+      assert.deepStrictEqual(sent.entities, entities)
+      const [mention] = (yield* updates).at(-1)?.message?.entities ?? []
+      assert.strictEqual(mention?.type === "text_mention" ? mention.user.first_name : "", "Bob")
+      const outside = [{ type: "bold", offset: 4, length: 4 }]
+      const refused = yield* Effect.flip(telegram.sendText({ chat, text: "ask Bob", entities: outside }))
+      assert.include(refused.message, "outside the text")
+    })
+  )
+
+  both(
     "send places, contacts, polls and dice",
     Effect.gen(function* () {
       const { telegram, chat, updates } = yield* started
