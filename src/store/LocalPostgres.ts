@@ -4,7 +4,7 @@
  */
 import { createHmac } from "node:crypto"
 import { PgConnection } from "@effect/sql-pg"
-import { Context, Effect, Layer, Metric, Option, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Metric, Option, Redacted, Result, Schedule } from "effect"
 import { type Connection, DatabaseOwner } from "./DatabaseOwner.ts"
 import { DataDirLock } from "./DataDirLock.ts"
 import { type Cluster, initialize } from "./PostgresCluster.ts"
@@ -54,6 +54,7 @@ export const settings = (cluster: Cluster) => [
   // Nobody replicates from this server, so the log carries only what recovery needs.
   "wal_level=minimal",
   "max_wal_senders=0",
+  "max_logical_replication_workers=0",
   // Fewer checkpoints, so fewer full-page images: a recovery of a second or two buys steadier commits.
   "max_wal_size=1GB",
   "checkpoint_timeout=15min",
@@ -111,8 +112,10 @@ const ready = Effect.fn("LocalPostgres.ready")(function* (place: Place, cluster:
   const found = yield* Process.running(place)
   if (Option.isSome(found)) {
     yield* Effect.logInfo("Reusing the PostgreSQL that an earlier process left running")
-    const adopted = yield* accepting(place, cluster).pipe(Effect.option)
-    if (Option.isSome(adopted)) return adopted.value
+    const adopted = yield* Effect.result(accepting(place, cluster))
+    if (Result.isSuccess(adopted)) return adopted.success
+    // Only one that ended meanwhile is replaced; one that runs and lets nobody in is not ours to kill.
+    if (Option.isSome(yield* Process.running(place))) return yield* adopted.failure
   }
   yield* Process.clearRemains(place, cluster.socketDirectory)
   // Once spawned it must become visible to `stop`, whatever happens to this fiber.
@@ -148,7 +151,7 @@ const accepting = (place: Place, cluster: Cluster) =>
   }).pipe(
     Effect.retry({
       while: (error) => error === "starting",
-      schedule: Schedule.spaced("10 millis").pipe(Schedule.upTo({ duration: "5 minutes" }))
+      schedule: Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "5 minutes" }))
     }),
     Effect.catchIf(
       (error) => error === "starting",

@@ -176,17 +176,20 @@ export const clearRemains = Effect.fn("PostgresProcess.clearRemains")(function* 
   place: Place,
   socketDirectory: string
 ) {
-  yield* orphans(place).pipe(
+  const ended = orphans(place).pipe(
     Effect.repeat({
       while: (pids: ReadonlyArray<number>) => pids.length > 0,
       schedule: Schedule.spaced("20 millis")
     }),
-    Effect.asVoid,
+    Effect.asVoid
+  )
+  yield* ended.pipe(
     Effect.timeoutOrElse({
       duration: "3 seconds",
       orElse: () =>
-        Effect.flatMap(orphans(place), (pids) =>
-          Effect.forEach(pids, (pid) => signal(pid, "SIGKILL"), { discard: true })
+        orphans(place).pipe(
+          Effect.flatMap((pids) => Effect.forEach(pids, (pid) => signal(pid, "SIGKILL"), { discard: true })),
+          Effect.andThen(ended)
         )
     })
   )

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -134,6 +134,18 @@ it.live("a server left by kill -9 of its process is found and used by the next",
   })
 )
 
+it.live("a server it has no password for is left alone, and the file to put back is named", () =>
+  Effect.gen(function* () {
+    const dataDir = yield* temporaryDirectory
+    const first = yield* start(dataDir)
+    yield* endWithScope(first.postgres)
+    yield* first.end("SIGKILL")
+    writeFileSync(join(dataDir, "db/password"), "another\n")
+    const error = yield* Effect.flip(Effect.scoped(launch(dataDir)))
+    assert.include(error.message, join(dataDir, "db/password"))
+  })
+)
+
 it.live("starts after kill -9 of the process and of its server", () =>
   Effect.gen(function* () {
     const dataDir = yield* temporaryDirectory
@@ -152,11 +164,15 @@ it.live("is not fooled by a server file whose number another process has now", (
   Effect.gen(function* () {
     const dataDir = yield* temporaryDirectory
     yield* Effect.scoped(launch(dataDir))
-    const file = join(dataDir, "db/data/postmaster.pid")
-    writeFileSync(
-      file,
-      `${process.pid}\n${join(dataDir, "db/data")}\n1700000000\n5432\n/nowhere\n\n  1 1\nready\n`
+    const data = join(dataDir, "db/data")
+    const { uid, gid } = statSync(data)
+    // Of the server's user: PostgreSQL itself ignores anybody else's process.
+    const bystander = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn("sleep", ["600"], { uid, gid, cwd: "/", stdio: "ignore" })),
+      (child) => Effect.sync(() => child.kill())
     )
+    const lines = [bystander.pid, data, "1700000000", "5432", "/nowhere", "", "  1 1", "ready", ""]
+    writeFileSync(join(data, "postmaster.pid"), lines.join("\n"))
     const services = yield* launch(dataDir)
     assert.lengthOf(yield* query(Context.get(services, DatabaseOwner).connection, "SELECT 1"), 1)
   })

@@ -2,6 +2,7 @@
  * One real PostgreSQL for the whole test run, in a directory that is removed afterwards, with a migrated
  * template from which each test file gets a database of its own (see Postgres.ts).
  */
+import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -32,9 +33,25 @@ export default async function setup(project: TestProject) {
     await close()
     throw new Error(`the PostgreSQL of the tests did not start\n${started.cause}`)
   }
+  watch(dataDir)
   project.provide("postgres", started.value)
   return close
 }
+
+/** A test run that is killed cannot clean up: this waits for its end and does. */
+const watch = (dataDir: string) =>
+  spawn(
+    "sh",
+    [
+      "-c",
+      `while kill -0 "$1" 2>/dev/null && [ -d "$2" ]; do sleep 2; done
+       [ -d "$2" ] && kill -QUIT "$(head -n 1 "$2/db/data/postmaster.pid")" && sleep 2; rm -rf "$2"`,
+      "watch",
+      String(process.pid),
+      dataDir
+    ],
+    { detached: true, stdio: "ignore" }
+  ).unref()
 
 const start = Effect.fnUntraced(function* (dataDir: string, scope: Scope.Scope) {
   const services = yield* LocalPostgres.layer().pipe(
