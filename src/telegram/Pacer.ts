@@ -39,11 +39,17 @@ export const freshBot: BotPace = { sent: [], parkedUntil: 0, parks: [] }
 /** Groups, supergroups and channels have negative ids. */
 export const isGroup = (chat: ChatId): boolean => chat < 0
 
-const within = (times: ReadonlyArray<number>, window: number, now: number) =>
-  times.filter((time) => time > now - window)
+interface Sliding {
+  readonly count: number
+  readonly window: number
+}
+
+/** Only the last `count` of a sliding window decide anything. */
+const within = (times: ReadonlyArray<number>, { count, window }: Sliding, now: number) =>
+  times.slice(-count).filter((time) => time > now - window)
 
 /** When there is room for one more in a sliding window; `times` ascending. */
-const roomAt = (times: ReadonlyArray<number>, limit: { readonly count: number; readonly window: number }) =>
+const roomAt = (times: ReadonlyArray<number>, limit: Sliding) =>
   times.length < limit.count ? 0 : times[times.length - limit.count]! + limit.window
 
 /** The earliest time for one more message: every rule is a deadline, and the latest of them holds. */
@@ -62,11 +68,11 @@ export const spend = (
   chat: ChatPace,
   options: { readonly group: boolean; readonly now: number }
 ): { readonly bot: BotPace; readonly chat: ChatPace } => ({
-  bot: { ...bot, sent: [...within(bot.sent, limits.bot.window, options.now), options.now] },
+  bot: { ...bot, sent: [...within(bot.sent, limits.bot, options.now), options.now] },
   chat: {
     ...chat,
     clear: Math.max(chat.clear, options.now) + limits.chat.interval,
-    sent: options.group ? [...within(chat.sent, limits.group.window, options.now), options.now] : []
+    sent: options.group ? [...within(chat.sent, limits.group, options.now), options.now] : []
   }
 })
 
@@ -93,7 +99,7 @@ export const park = (
 
 /** Forgetting such a chat changes no decision. */
 export const isIdle = (chat: ChatPace, now: number): boolean =>
-  chat.clear <= now && chat.parkedUntil <= now && within(chat.sent, limits.group.window, now).length === 0
+  chat.clear <= now && chat.parkedUntil <= now && within(chat.sent, limits.group, now).length === 0
 
 /** A place taken now, or the Unix time in milliseconds at which to ask again. */
 export type Place = { readonly _tag: "Taken" } | { readonly _tag: "Later"; readonly at: number }

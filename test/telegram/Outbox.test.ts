@@ -1,3 +1,4 @@
+import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule } from "effect"
 import { Address } from "../../src/domain/Address.ts"
@@ -57,7 +58,7 @@ const over = (server: Faulty.FaultyServer) =>
 
 /** Runs a body against a misbehaving server. */
 const withServer = <A, E>(
-  body: (server: Faulty.FaultyServer) => Effect.Effect<A, E, Outbox | TenantScope>
+  body: (server: Faulty.FaultyServer) => Effect.Effect<A, E, Outbox | TenantScope | TestDatabase>
 ): Effect.Effect<A, E> =>
   Effect.scoped(Effect.flatMap(faultyServer, (server) => body(server).pipe(Effect.provide(over(server)))))
 
@@ -396,6 +397,28 @@ describe("Outbox", () => {
       yield* become({ later: "sent", silent: "unknown" })
       yield* Fiber.interrupt(second)
     }).pipe(Effect.provide(recording))
+  )
+
+  it.live("says everything once while its database connections are cut again and again", () =>
+    withServer((server) =>
+      Effect.gen(function* () {
+        server.rules.push(() => Faulty.late(15))
+        const keys = Array.from({ length: 120 }, (_, index) => `m${index}`)
+        yield* enqueue(...keys.map((key, index) => entry(key, { chat: 1 + (index % 60) })))
+        yield* dispatching
+        const { superuser } = yield* TestDatabase
+        const connection = yield* PgConnection.make(superuser)
+        const cut = connection
+          .query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()`
+          )
+          .pipe(Effect.delay("40 millis"))
+        yield* Effect.repeat(cut, { times: 12 })
+        yield* become(Object.fromEntries(keys.map((key) => [key, "sent"])))
+        assert.sameMembers(texts(server.accepted), keys)
+      }).pipe(Effect.scoped)
+    )
   )
 
   it.live("ends a row it cannot read and goes on", () =>
