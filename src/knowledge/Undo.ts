@@ -33,13 +33,10 @@ export interface UndoPlan {
 
 export const plan = (kind: Revision["kind"], files: ReadonlyArray<UndoneFile>): UndoPlan => {
   const concerned = files.filter((file) => !stays(kind, file))
-  return {
-    changes: concerned.filter((file) => !same(file.now, file.before)).map((file) => file.before),
-    contested: concerned
-      .filter((file) => !same(file.now, file.after) && !same(file.now, file.before))
-      .map((file) => file.path),
-    paths: concerned.map((file) => file.path)
-  }
+  const changes = concerned.filter((file) => !same(file.now, file.before)).map((file) => file.before)
+  // Half of an undo is none: a file that went back alone was taken somewhere else by a later revision.
+  const contested = changes.length === 0 ? [] : concerned.filter((file) => !same(file.now, file.after))
+  return { changes, contested: contested.map((file) => file.path), paths: concerned.map((file) => file.path) }
 }
 
 const FileRow = Schema.Struct({
