@@ -15,7 +15,10 @@ import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
 import { asMode, type TreeChange, type TreeEntry, unprojectable, type WorkTreeChange } from "./Tree.ts"
 import type { WorkTree } from "./WorkTree.ts"
 
-/** Both sides changed a file. `copy` holds what the log had, where there was something to keep. */
+/**
+ * Both sides changed a file. `copy` is where the log's version of it is now, if there was one; or the
+ * person's, where the log has a folder in its place.
+ */
 export interface Conflict {
   readonly path: string
   readonly copy: string | undefined
@@ -50,6 +53,26 @@ export const conflictCopy = (path: string, revision: number): string => {
   const dot = path.lastIndexOf(".")
   const end = dot > slash ? dot : path.length
   return `${path.slice(0, end)}.conflict-${revision}${path.slice(end)}`
+}
+
+/** The folders above a path. */
+const foldersOf = (path: string): ReadonlyArray<string> => {
+  const parts = path.split("/").slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"))
+}
+
+/**
+ * Where a person's file goes when the log made a file of one of its folders, or a folder of its name: a
+ * tree cannot hold both. The path itself when nothing is in the way.
+ */
+const besides = (logged: ReadonlyArray<TreeChange>, revision: number) => {
+  const files = new Set(logged.flatMap(({ after, path }) => (after === undefined ? [] : [path])))
+  const folders = new Set([...files].flatMap(foldersOf))
+  return (path: string): string => {
+    if (folders.has(path)) return conflictCopy(path, revision)
+    const file = foldersOf(path).find((folder) => files.has(folder))
+    return file === undefined ? path : `${conflictCopy(file, revision)}${path.slice(file.length)}`
+  }
 }
 
 const sameEntry = (a: TreeEntry | undefined, b: TreeEntry | undefined): boolean =>
@@ -101,6 +124,8 @@ export interface Edits extends Imported {
   readonly unsettled: ReadonlySet<string>
   /** Deleted by hand although the log changed them: they come back. */
   readonly restore: ReadonlySet<string>
+  /** In the way of the log, and kept under another name: removed where they are, if still the same. */
+  readonly moved: ReadonlyMap<string, Observed>
 }
 
 export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree) {
@@ -238,9 +263,13 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
     yield* git.text(repository, ["update-ref", `refs/imported/${tip}`, tip])
     const theirs = yield* workTree.difference(repository, base ?? emptyTree, tip)
     const given = byPath(yield* workTree.difference(repository, checkedOut ?? emptyTree, tip))
-    const ours = byPath(
-      yield* workTree.difference(repository, checkedOut ?? emptyTree, ground.projected ?? emptyTree)
+    const logged = yield* workTree.difference(
+      repository,
+      checkedOut ?? emptyTree,
+      ground.projected ?? emptyTree
     )
+    const ours = byPath(logged)
+    const placeOf = besides(logged, ground.revision)
     const changed = theirs.filter((change) => change.garbled || given.has(change.path))
     const { problems, usable } = yield* withSizes(repository, changed)
     const wanted: Array<TreeChange> = []
@@ -257,7 +286,12 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
         // A deletion gives way to a change: the file is there, and the person is told.
         if (change.after === undefined) continue
       }
-      wanted.push(change)
+      const place = change.after === undefined ? change.path : placeOf(change.path)
+      if (place !== change.path) {
+        if (sameEntry(ours.get(place)?.after, change.after)) continue
+        conflicts.push({ path: change.path, copy: place })
+      }
+      wanted.push({ ...change, path: place })
     }
     if (wanted.length === 0) return { revisions: [], conflicts, leftOut: problems } satisfies Imported
     const { author, date, message } = readCommit(yield* rawCommit(repository, tip))
@@ -318,6 +352,8 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
     const leftOut: Array<LeftOut> = []
     const unsettled = new Set<string>()
     const restore = new Set<string>()
+    const moved = new Map<string, Observed>()
+    const placeOf = besides(options.logged, ground.revision)
     for (const change of options.changes) {
       const { path, before } = change
       if (path === "index.md") continue
@@ -352,9 +388,16 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
         if (kept !== undefined) copies.push(kept)
         conflicts.push({ path, copy: kept?.path })
       }
+      const place = seen.kind === "file" ? placeOf(path) : path
+      if (seen.kind === "file" && place !== path) {
+        moved.set(path, seen)
+        conflicts.push({ path, copy: place })
+        // Kept there by a projection that did not come to move it.
+        if (sameEntry({ oid: seen.oid, mode: seen.mode }, logged.get(place)?.after)) continue
+      }
       edited.push(
         seen.kind === "file"
-          ? { path, blob: yield* blobs.put(ground.key.tenant, seen.bytes), mode: seen.mode }
+          ? { path: place, blob: yield* blobs.put(ground.key.tenant, seen.bytes), mode: seen.mode }
           : { path, blob: null, mode: asMode(before?.mode ?? "") ?? "100644" }
       )
     }
@@ -369,7 +412,7 @@ export const makePersonChanges = Effect.fnUntraced(function* (workTree: WorkTree
               files: [...edited, ...copies]
             })
           ]
-    return { revisions, conflicts, leftOut, unsettled, restore } satisfies Edits
+    return { revisions, conflicts, leftOut, unsettled, restore, moved } satisfies Edits
   })
 
   return { isAncestor, mergeBase, importCommits, importEdits, known }

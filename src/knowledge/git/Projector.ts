@@ -7,7 +7,7 @@ import type { SqlError } from "effect/sql"
 import type { Author } from "../../domain/Note.ts"
 import { Blobs } from "../Blobs.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
-import { releaseIndexLock, takeIndexLock } from "./Disk.ts"
+import { releaseIndexLock, remove, takeIndexLock } from "./Disk.ts"
 import { makeFastImport } from "./FastImport.ts"
 import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
 import { followNotes, type KnownNotes, makeIndexWriter } from "./IndexWriter.ts"
@@ -240,6 +240,7 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
       leftOut: [...commits.leftOut, ...edits.leftOut]
     }
     const unsettled = { unsettled: [...edits.unsettled] }
+    for (const [path, seen] of edits.moved) yield* remove(repository, path, seen)
     if (edits.revisions.length > 0) return result("again", found, unsettled)
     if (projected !== undefined && (projected !== refs.main || projected !== refs.checkedOut)) {
       const moved = yield* moveTo(ground, projected, {

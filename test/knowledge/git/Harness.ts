@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, type Scope } from "effect"
+import { afterAll } from "vitest"
 import type { FileChange, Revision } from "../../../src/domain/Note.ts"
 import { Blobs } from "../../../src/knowledge/Blobs.ts"
 import { GitProjection, type GitProjectionOptions } from "../../../src/knowledge/GitProjection.ts"
@@ -13,6 +14,8 @@ import { type KnowledgeBaseKey, RevisionLog } from "../../../src/knowledge/Revis
 import { TestDatabase } from "../../support/Postgres.ts"
 
 export const root = fs.mkdtempSync(join(tmpdir(), "zapiska-git-"))
+
+afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
 
 /** Long enough to tell a file being written from one left alone, short enough for tests. */
 export const settle = 60
@@ -97,6 +100,12 @@ export const erase = (directory: string, path: string): void =>
 
 /** Until what the person wrote counts as written. */
 export const settled = Effect.sleep(settle * 2)
+
+/** Imports and projects what a person did a moment ago. */
+export const projectSettled = Effect.fnUntraced(function* (key: KnowledgeBaseKey) {
+  yield* settled
+  return yield* (yield* GitProjection).project(key)
+})
 
 /** Every file of a working tree with its content, but for git's own. */
 export const contentsOf = (directory: string): Record<string, string> => {
