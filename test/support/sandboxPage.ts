@@ -129,31 +129,35 @@ export const noChromium = existsSync(chromiumPath)
   ? undefined
   : `no Chromium at ${chromiumPath}; set CHROMIUM_PATH`
 
-export const browser: Effect.Effect<Browser, unknown, import("effect").Scope.Scope> = Effect.acquireRelease(
-  calling(() =>
-    chromium.launch({
-      executablePath: chromiumPath,
-      args: [
-        "--no-sandbox",
-        "--headless=new",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync"
-      ]
-    })
-  ),
-  (one) => Effect.promise(() => one.close())
-)
+/** One Chromium for the tests of a file; each opens contexts of its own in it. */
+export class Chromium extends Context.Service<Chromium, Browser>()("test/Chromium") {
+  static readonly layer = Layer.effect(
+    Chromium,
+    Effect.acquireRelease(
+      calling(() =>
+        chromium.launch({
+          executablePath: chromiumPath,
+          args: [
+            "--no-sandbox",
+            "--headless=new",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync"
+          ]
+        })
+      ),
+      (one) => Effect.promise(() => one.close())
+    )
+  )
+}
 
 /** Everything a page complained about: errors, refused resources, requests to elsewhere. */
-export const opened = Effect.fnUntraced(function* (
-  on: Browser,
-  url: string,
-  options: BrowserContextOptions = {}
-) {
+export const openPage = Effect.fnUntraced(function* (options: BrowserContextOptions = {}) {
+  const on = yield* Chromium
+  const url = yield* pageUrl
   const context = yield* Effect.acquireRelease(
     calling(() => on.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", ...options })),
     (one) => Effect.promise(() => one.close())
@@ -173,5 +177,6 @@ export const opened = Effect.fnUntraced(function* (
     if (to.origin !== new URL(url).origin && to.protocol !== "blob:") complaints.push(`asked ${to.href}`)
   })
   yield* calling(() => page.goto(url))
+  yield* calling(() => page.locator(".me strong").waitFor({ state: "attached" }))
   return { page, complaints, context }
 })

@@ -18,6 +18,8 @@ const dayName = (seconds) => {
 
 const together = 600
 const near = 120
+/** How far from the top older messages are asked for, in pixels. */
+const early = 600
 
 export const selection = new Set()
 let selecting = false
@@ -233,7 +235,8 @@ export const startTimeline = (actions) => {
     }
     if (stick && !document.hidden && view.loaded) markRead(key)
     showButton()
-    if (view.loaded && !view.complete && box.scrollHeight <= box.clientHeight + 40) loadOlder(key)
+    // Scrolling tells nothing when the top was reached while older ones were on their way.
+    if (view.loading === undefined && box.scrollTop < early) loadOlder(key)
   }
 
   const showButton = () => {
@@ -252,7 +255,7 @@ export const startTimeline = (actions) => {
         if (!document.hidden) markRead(openKey())
       }
       showButton()
-      if (box.scrollTop < 600) loadOlder(openKey())
+      if (box.scrollTop < early) loadOlder(openKey())
     },
     { passive: true }
   )
