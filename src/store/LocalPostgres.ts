@@ -42,7 +42,7 @@ const databaseName = "zapiska"
 const ownerName = "zapiska_owner"
 
 /** Durable, and shaped for one small process on one machine: see each for what differs from the default. */
-export const settings = (cluster: Cluster) => [
+const settings = (cluster: Cluster) => [
   `unix_socket_directories="${cluster.socketDirectory.replaceAll('"', '""')}"`,
   "listen_addresses=",
   "port=5432",
