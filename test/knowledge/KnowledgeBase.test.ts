@@ -223,8 +223,11 @@ layer(Harness.layer)("KnowledgeBase", (it) => {
         assert.strictEqual((yield* base.note(key, note.id).pipe(Effect.flip))._tag, "NoteUnknown")
         assert.deepStrictEqual(yield* base.recent(key, 5), [])
         assert.isTrue(Option.isSome(yield* base.noteOfMessage(key, member(1, "").chat, MessageId.make(1))))
-        // Nothing new: it stays removed.
-        yield* base.amend(key, note.id, change(member(1, "text of 1")), edit)
+        // Nothing new but a picture that came late: it stays removed.
+        const blob = yield* (yield* Blobs).put(key.tenant, new Uint8Array([7]))
+        const media = [{ path: mediaPath(blob, "x.jpg"), blob }]
+        yield* base.amend(key, note.id, { ...change(member(1, "text of 1")), media }, edit)
+        assert.deepStrictEqual(yield* base.history(key, { path: media[0]!.path, limit: 1 }), [])
         assert.deepStrictEqual(yield* base.recent(key, 5), [])
         const back = yield* base.amend(key, note.id, change(member(1, "edited")), edit)
         assert.strictEqual(back.path, note.path)

@@ -50,6 +50,8 @@ describe("NoteFollow.decide", () => {
     assert.deepStrictEqual(places(swapped, note(1, "x"), note(2, "y")), { 1: "y", 2: "x" })
     const taken = [file("x", a, b, idOf(2)), file("y", b, null)]
     assert.deepStrictEqual(places(taken, note(1, "x"), note(2, "y")), { 1: "gone", 2: "x" })
+    const copied = [file("x", a, b, idOf(2))]
+    assert.deepStrictEqual(places(copied, note(1, "x"), note(2, "y")), { 1: "gone" })
   })
 
   it("a removed note comes back with its front matter or its last content", () => {
