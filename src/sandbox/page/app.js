@@ -6,7 +6,7 @@ import { forwardDialog, sendOnDialog } from "./forward.js"
 import { startNotes } from "./notes.js"
 import { alertBox, attempt, menu, toast } from "./overlay.js"
 import { applyTheme, startSidebar } from "./sidebar.js"
-import { apply, become, changed, loadNewest, on, openKey, put, recall, refresh, state } from "./store.js"
+import { apply, become, changed, loadNewest, on, openKey, recall, refresh, state } from "./store.js"
 import { select, startTimeline, toggle } from "./timeline.js"
 import { startTabs } from "./views.js"
 
@@ -16,7 +16,7 @@ const reactTo = (message, emoji) =>
   attempt(async () => {
     const mine = message.reactions.filter((one) => one.by.includes(state.me)).map((one) => one.emoji)
     const next = mine.includes(emoji) ? mine.filter((one) => one !== emoji) : [emoji]
-    put(await act("react", { chat: message.chat, messageId: message.id, from: state.me, emoji: next }), false)
+    await act("react", { chat: message.chat, messageId: message.id, from: state.me, emoji: next })
   })
 
 const press = (message, button, element) =>
@@ -45,11 +45,8 @@ const actions = {
   react: reactTo,
   press,
   vote: (message, option) =>
-    attempt(async () =>
-      put(
-        await act("vote", { chat: message.chat, messageId: message.id, from: state.me, options: [option] }),
-        false
-      )
+    attempt(() =>
+      act("vote", { chat: message.chat, messageId: message.id, from: state.me, options: [option] })
     ),
   jump: (_message, id) => timeline.jump(id),
   reply: (message) => composer.reply(message),
@@ -124,6 +121,7 @@ const start = async () => {
   const notes = startNotes()
 
   let close = () => undefined
+  let line = Promise.resolve()
   const connect = () => {
     close()
     const user = state.me
@@ -138,7 +136,10 @@ const start = async () => {
         })
         notes.sync()
       },
-      event: (event) => user === state.me && attempt(async () => apply(event)),
+      // In order, even where one of them has to ask the server something first.
+      event: (event) => {
+        line = line.then(() => (user === state.me ? attempt(async () => apply(event)) : undefined))
+      },
       knowledge: () => notes.sync(),
       lost: () => {
         state.connected = false

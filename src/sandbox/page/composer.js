@@ -7,7 +7,7 @@ import { parse, shift, unparse } from "./markup.js"
 import { gist } from "./message.js"
 import { attempt, menu, toast } from "./overlay.js"
 import { sendOther, sendTyped } from "./send.js"
-import { nameOf, on, openKey, put, state, viewOf } from "./store.js"
+import { nameOf, on, openKey, sent, state, viewOf } from "./store.js"
 import { isSelecting, select, selection } from "./timeline.js"
 
 const formats = [
@@ -103,10 +103,7 @@ export const startComposer = (timeline) => {
       ? { text: source, entities: shift(message.text, source, message.entities) }
       : parse(source)
     cancel()
-    put(
-      await act("editText", { chat: message.chat, messageId: message.id, from: state.me, ...edited }),
-      false
-    )
+    await act("editText", { chat: message.chat, messageId: message.id, from: state.me, ...edited })
   }
 
   const submit = () => {
@@ -320,7 +317,7 @@ export const startComposer = (timeline) => {
   const writing = h("div.writing", {}, attach, h("div.input-box", {}, input, slash, format), forwarding, send)
   const start = h(
     "button.start",
-    { onclick: () => attempt(async () => put(await act("start", { user: state.me }), true)) },
+    { onclick: () => attempt(async () => sent([await act("start", { user: state.me })])) },
     "Start"
   )
   const unblock = h(

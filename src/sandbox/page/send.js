@@ -1,7 +1,7 @@
 // Sending, in the order things were sent in.
 import { act, toBase64 } from "./api.js"
 import { parse, split } from "./markup.js"
-import { put, state } from "./store.js"
+import { sent, state } from "./store.js"
 
 let line = Promise.resolve()
 /** One after another: what was sent first arrives first. */
@@ -17,10 +17,6 @@ export const place = () => ({
   ...(state.open.thread === undefined ? {} : { thread: state.open.thread })
 })
 
-const shown = (messages) => {
-  for (const message of messages) put(message, true)
-}
-
 /** Text as typed, with its marks; cut where it is too long for one message. */
 export const sendTyped = (source, replyTo) => {
   const parts = split(parse(source.replace(/^\s*\n|\s+$/g, "")))
@@ -33,20 +29,20 @@ export const sendTyped = (source, replyTo) => {
       ...(index === 0 && replyTo !== undefined ? { replyTo } : {})
     }))
   if (messages.length === 0) return Promise.resolve()
-  return inLine(async () => shown(await act("sendTexts", { messages })))
+  return inLine(async () => sent(await act("sendTexts", { messages })))
 }
 
 export const sendTexts = (messages) => {
   const where = place()
   return inLine(async () =>
-    shown(await act("sendTexts", { messages: messages.map((one) => ({ ...where, ...one })) }))
+    sent(await act("sendTexts", { messages: messages.map((one) => ({ ...where, ...one })) }))
   )
 }
 
 /** Any other action that answers one message. */
 export const sendOther = (action, input) => {
   const where = place()
-  return inLine(async () => shown([await act(action, { ...where, ...input })]))
+  return inLine(async () => sent([await act(action, { ...where, ...input })]))
 }
 
 export const forward = (to, fromChat, messageIds, hideSender) =>
@@ -58,7 +54,7 @@ export const forward = (to, fromChat, messageIds, hideSender) =>
       messageIds,
       ...(hideSender ? { hideSender } : {})
     })
-    shown(messages)
+    sent(messages)
   })
 
 const kindOf = (file, asFile) => {
@@ -121,7 +117,7 @@ export const sendFiles = async (files, { caption, asFile, replyTo }) => {
     Object.assign(ready[0], { caption: text, captionEntities: entities })
   for (const group of albums(ready)) {
     await inLine(async () =>
-      shown(
+      sent(
         group.length === 1
           ? [await act("sendFile", { ...where, file: group[0] })]
           : await act("sendAlbum", { ...where, files: group })

@@ -105,6 +105,15 @@ const merge = (list, messages) => {
   return [...byId.values()].sort((a, b) => a.id - b.id)
 }
 
+/**
+ * Events are in order, answers are not: what an event told about a message is newer than any answer to a
+ * question asked before it.
+ */
+let tick = 0
+const told = new Map()
+const tell = (chat, id) => told.set(`${chat}/${id}`, ++tick)
+const toldAfter = (since) => (message) => (told.get(`${message.chat}/${message.id}`) ?? 0) > since
+
 /** The newest page: what was loaded before stays when it joins, and goes when there is a gap. */
 export const loadNewest = async (view) => {
   if (!state.chats.has(place(view).chat)) {
@@ -112,16 +121,24 @@ export const loadNewest = async (view) => {
     Object.assign(viewOf(view), { list: [], complete: true, loaded: true })
     return changed("messages")
   }
+  const since = tick
   const page = await act("messages", { ...place(view), limit: pageSize })
+  const isNewer = toldAfter(since)
   const found = viewOf(view)
   const oldest = page.at(-1)?.id ?? 0
   const joins = page.length < pageSize || found.list.some((message) => message.id >= oldest)
-  const gone = new Set(page.map((message) => message.id))
-  const before = found.list.filter((message) => (message.id >= oldest ? gone.has(message.id) : joins))
-  found.list = merge(before, page)
+  const there = new Set(page.map((message) => message.id))
+  const kept = found.list.filter(
+    (message) => isNewer(message) || (message.id >= oldest ? there.has(message.id) : joins)
+  )
+  found.list = merge(
+    kept,
+    page.filter((message) => !isNewer(message))
+  )
   found.complete = page.length < pageSize || (joins && found.complete)
   found.loaded = true
-  if (page[0] !== undefined) state.latest.set(view, page[0])
+  const newest = found.list.at(-1)
+  if (newest !== undefined) state.latest.set(view, newest)
   changed("messages", "chats")
 }
 
@@ -130,8 +147,13 @@ export const loadOlder = (view) => {
   if (found.complete || !found.loaded) return Promise.resolve()
   found.loading ??= (async () => {
     try {
+      const since = tick
       const page = await act("messages", { ...place(view), before: found.list[0]?.id, limit: pageSize })
-      found.list = merge(found.list, page)
+      const isNewer = toldAfter(since)
+      found.list = merge(
+        found.list,
+        page.filter((message) => !isNewer(message))
+      )
       found.complete = page.length < pageSize
     } finally {
       found.loading = undefined
@@ -142,8 +164,13 @@ export const loadOlder = (view) => {
   return found.loading
 }
 
-/** A message as it stands now, from an event or an answer. */
-export const put = (message, isNew) => {
+/** Messages as the answer to sending them: only what no event has told yet. */
+export const sent = (messages) => {
+  for (const message of messages) if (!toldAfter(0)(message)) put(message, true)
+}
+
+/** A message as an event tells it. */
+const put = (message, isNew) => {
   const view = viewKey(message.chat, message.thread)
   const found = viewOf(view)
   const known = found.list.some((one) => one.id === message.id)
@@ -206,17 +233,19 @@ const quiet = (message) => {
 
 /** @param {{_tag: string} & Record<string, any>} event */
 export const apply = (event) => {
+  const { message } = event
+  for (const id of event.ids ?? [message?.id ?? event.messageId]) tell(event.chat, id)
   switch (event._tag) {
     case "MessageSent":
-      quiet(event.message)
-      return put(event.message, true)
+      quiet(message)
+      return put(message, true)
     case "MessageEdited":
-      return put(event.message, false)
+      return put(message, false)
     case "MessagesDeleted":
       return drop(event.chat, event.ids)
     case "Reacted": {
-      const message = messageOf(event.chat, event.messageId)
-      return message && put({ ...message, reactions: event.reactions }, false)
+      const known = messageOf(event.chat, event.messageId)
+      return known && put({ ...known, reactions: event.reactions }, false)
     }
     case "Typing":
       until(state.typing, viewKey(event.chat, event.thread), { action: event.action }, event.until)
@@ -233,13 +262,16 @@ export const apply = (event) => {
 
 /** Everything but the messages, read anew. */
 export const refresh = async () => {
+  const since = tick
   const fresh = await fetchState(state.me)
+  const isNewer = toldAfter(since)
   state.bot = fresh.bot
   state.location = fresh.knowledge.location
   state.users = new Map(fresh.users.map((user) => [user.id, user]))
   state.chats = new Map(fresh.chats.map((chat) => [chat.id, chat]))
   for (const message of fresh.latest) {
     const view = viewKey(message.chat, message.thread)
+    if (isNewer(message) || (state.latest.get(view)?.id ?? 0) > message.id) continue
     state.latest.set(view, message)
     const isNews = message.from.id !== state.me && message.id > (lastRead[unreadKey(view)] ?? 0)
     if (isNews && view !== openKey() && unreadOf(view) === 0) setUnread(view, 1)

@@ -196,17 +196,19 @@ describe.skipIf(noChromium !== undefined)(`chats of the sandbox's page ${noChrom
       )
     )
 
-    it.effect("finds its way back after the connection was lost, missing nothing", () =>
+    it.effect("misses nothing of what happened while it was not connected", () =>
       on(
         Effect.gen(function* () {
           const telegram = yield* BotApiEmulator
           const { page, context } = yield* started()
           const [user] = yield* telegram.users({})
-          yield* calling(() => context.setOffline(true))
-          yield* telegram.sendText({ chat: user?.id ?? 0, text: "while away" })
-          yield* calling(() => context.setOffline(false))
+          yield* calling(() => context.route("**/sandbox/api/events*", (route) => route.abort()))
           yield* calling(() => page.reload())
+          yield* until(page, "#chat-head", "connecting")
+          yield* telegram.sendText({ chat: user?.id ?? 0, text: "while away" })
+          yield* calling(() => context.unroute("**/sandbox/api/events*"))
           yield* until(page, ".bubble", "while away")
+          yield* until(page, "#chat-head", "bot")
         })
       )
     )
