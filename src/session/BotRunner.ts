@@ -48,7 +48,15 @@ const make = Effect.gen(function* () {
       const account = yield* Effect.orDie(bots.get(bot))
       const botId = botIdOf(account)
       yield* task(bot, "outbox", "Sends what the bot has to say", outbox.dispatch(bot, botId))
-      yield* task(bot, "poller", "Receives what people send to the bot", intake.poll(bot, botId))
+      yield* task(
+        bot,
+        "poller",
+        "Receives what people send to the bot",
+        intake.poll(bot, botId).pipe(
+          // Trying again cannot help: the bot is silent until it is started with a token that is right.
+          Effect.catchTag("Unauthorized", (error) => Effect.logError("A bot is stopped", error))
+        )
+      )
       yield* task(
         bot,
         "menu",
