@@ -100,7 +100,11 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
           )
         }
       }),
-      Effect.withSpan("Outbox.deliver", { root: true, attributes: { "outbox.row": row.id } })
+      // The answer belongs to the trace of what it answers.
+      Effect.withSpan("Outbox.deliver", {
+        ...(row.trace === undefined ? { root: true } : { parent: row.trace }),
+        attributes: { "outbox.row": row.id }
+      })
     )
 
   const launch = (row: OutboxRow, plan: Action) =>

@@ -1,5 +1,5 @@
 /** The statements of the outbox. Each runs inside a transaction of the tenant. */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema, Tracer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { type AppId, type BotId, ChatId, MessageId, ThreadId } from "../domain/Ids.ts"
@@ -23,6 +23,8 @@ export interface OutboxRow {
   readonly doubted: boolean
   /** Unix milliseconds. */
   readonly created: number
+  /** The span that decided to say it. */
+  readonly trace?: Tracer.ExternalSpan
   /** Absent when this version cannot read it. */
   readonly action?: OutboxAction
 }
@@ -40,7 +42,17 @@ interface Raw {
   readonly attempts: number
   readonly doubted: boolean
   readonly created: number
+  readonly trace: string | null
   readonly action: string
+}
+
+/** `<trace id>-<span id>-<1 when sampled>` */
+const traceOf = ({ traceId, spanId, sampled }: Tracer.AnySpan): string =>
+  `${traceId}-${spanId}-${sampled ? 1 : 0}`
+
+const spanOf = (trace: string): Tracer.ExternalSpan => {
+  const [traceId = "", spanId = "", sampled] = trace.split("-")
+  return Tracer.externalSpan({ traceId, spanId, sampled: sampled === "1" })
 }
 
 const rowOf = (raw: Raw): OutboxRow => {
@@ -55,6 +67,7 @@ const rowOf = (raw: Raw): OutboxRow => {
     attempts: raw.attempts,
     doubted: raw.doubted,
     created: raw.created,
+    ...(raw.trace === null ? {} : { trace: spanOf(raw.trace) }),
     ...(action._tag === "Some" ? { action: action.value } : {})
   }
 }
@@ -68,9 +81,16 @@ const json = (value: unknown) =>
 const columns = (sql: SqlClient.SqlClient) =>
   sql.literal(`
   o.id::text AS id, o.app, o.chat_id::text AS chat, o.thread_id::text AS thread, o.delivery, o.attempts,
-  o.settled_at IS NOT NULL AS doubted, (extract(epoch FROM o.created_at) * 1000)::float8 AS created, o.action`)
+  o.settled_at IS NOT NULL AS doubted, (extract(epoch FROM o.created_at) * 1000)::float8 AS created, o.trace,
+  o.action`)
 
-export const insert = (sql: SqlClient.SqlClient, tenant: TenantId, entries: ReadonlyArray<OutboxEntry>) => {
+export const insert = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  tenant: TenantId,
+  entries: ReadonlyArray<OutboxEntry>
+) {
+  const span = yield* Effect.option(Effect.currentParentSpan)
+  const trace = Option.getOrNull(Option.map(span, traceOf))
   const rows = entries.map(({ address, botId, key, delivery, action }) => ({
     app: address.app,
     bot_id: botId,
@@ -80,15 +100,15 @@ export const insert = (sql: SqlClient.SqlClient, tenant: TenantId, entries: Read
     delivery,
     action: encodeAction(action)
   }))
-  return sql`
-    INSERT INTO outbox (tenant_id, app, bot_id, chat_id, thread_id, key, delivery, action)
-    SELECT ${tenant}, e.app, e.bot_id, e.chat_id, e.thread_id, e.key, e.delivery, e.action
+  yield* sql`
+    INSERT INTO outbox (tenant_id, app, bot_id, chat_id, thread_id, key, delivery, action, trace)
+    SELECT ${tenant}, e.app, e.bot_id, e.chat_id, e.thread_id, e.key, e.delivery, e.action, ${trace}
     FROM ROWS FROM (jsonb_to_recordset(${json(rows)}::text::jsonb) AS (
       app text, bot_id bigint, chat_id bigint, thread_id bigint, key text, delivery text, action text
     )) WITH ORDINALITY AS e (app, bot_id, chat_id, thread_id, key, delivery, action, place)
     ORDER BY e.place
     ON CONFLICT (tenant_id, bot_id, key) DO NOTHING`
-}
+})
 
 /** Status messages that were not sent yet and need not be any more. */
 export const supersede = (

@@ -154,6 +154,7 @@ export default Effect.gen(function* () {
       key text NOT NULL,
       delivery text NOT NULL CHECK (delivery IN ('result', 'chatter')),
       action text NOT NULL,
+      trace text,
       state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'unknown', 'dead')),
       attempts int NOT NULL DEFAULT 0,
       not_before timestamptz,
