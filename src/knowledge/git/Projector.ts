@@ -5,6 +5,7 @@
 import { Effect, type Semaphore, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Author } from "../../domain/Note.ts"
+import { reach } from "../../ops/Failpoint.ts"
 import { Blobs } from "../Blobs.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
 import { releaseIndexLock, remove, takeIndexLock } from "./Disk.ts"
@@ -243,6 +244,7 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     for (const [path, seen] of edits.moved) yield* remove(repository, path, seen)
     if (edits.revisions.length > 0) return result("again", found, unsettled)
     if (projected !== undefined && (projected !== refs.main || projected !== refs.checkedOut)) {
+      yield* reach("imported")
       const moved = yield* moveTo(ground, projected, {
         refs,
         baseline,
@@ -252,6 +254,7 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
         restore: edits.restore
       })
       if (moved !== "moved") return result(moved === "refused" ? "later" : "again", found, unsettled)
+      yield* reach("checked out")
     }
     yield* writeIndex(key, state, repository)
     return result("done", found, unsettled)
