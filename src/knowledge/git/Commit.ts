@@ -69,7 +69,8 @@ export const readCommit = (raw: Uint8Array): RawCommit => {
   return {
     tree: values("tree")[0] ?? "",
     parents: values("parent"),
-    author: { name, email },
+    // The database stores no NUL; git writes none, but a commit can be made without git.
+    author: { name: name.replaceAll("\0", ""), email: email.replaceAll("\0", "") },
     date: Math.min(Math.max(Number(seconds) || 0, 0), latest) * 1000,
     message: decoder.decode(message).replaceAll("\0", "").trim()
   }

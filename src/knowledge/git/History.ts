@@ -13,24 +13,26 @@ export interface Commit {
   readonly revision: number | undefined
 }
 
-const format = "--format=%H%x00%at%x00%an%x00%B%x00%x00"
+/** Four fields a commit, each ended by a NUL, which none of them can hold. */
+const format = "--format=%H%x00%at%x00%an%x00%B"
 const trailer = /\n*Zapiska-Revision: (\d+)\n*$/
 
-const parseLog = (out: string): ReadonlyArray<Commit> =>
-  out
-    .split("\0\0\n")
-    .filter((entry) => entry.includes("\0"))
-    .map((entry) => {
-      const [commit = "", seconds = "0", author = "", body = ""] = entry.split("\0")
-      const revision = trailer.exec(body)?.[1]
-      return {
-        commit,
-        date: Number(seconds) * 1000,
-        author,
-        message: body.replace(trailer, "").trim(),
-        revision: revision === undefined ? undefined : Number(revision)
-      }
+const parseLog = (out: string): ReadonlyArray<Commit> => {
+  const fields = out.split("\0")
+  const commits: Array<Commit> = []
+  for (let at = 0; at + 4 < fields.length; at += 4) {
+    const [commit = "", seconds = "0", author = "", body = ""] = fields.slice(at, at + 4)
+    const revision = trailer.exec(body)?.[1]
+    commits.push({
+      commit,
+      date: Number(seconds) * 1000,
+      author,
+      message: body.replace(trailer, "").trim(),
+      revision: revision === undefined ? undefined : Number(revision)
     })
+  }
+  return commits
+}
 
 export const makeHistory = Effect.gen(function* () {
   const git = yield* Git
@@ -58,7 +60,7 @@ export const makeHistory = Effect.gen(function* () {
       "--",
       ...(options.path === undefined ? [] : [options.path])
     ])
-    return parseLog(`${out}\n`)
+    return parseLog(out)
   })
 
   const listing = (repository: Repository, commit: string, path?: string) =>

@@ -137,3 +137,14 @@ export const expectSound = Effect.fnUntraced(function* (key: KnowledgeBaseKey) {
     if (here[path] !== there[path]) problems.push(`${path}: ${here[path]} is not ${there[path]}`)
   return problems
 }, Effect.scoped)
+
+/** Every text the log ever held. */
+export const everything = Effect.fnUntraced(function* (key: KnowledgeBaseKey) {
+  const log = yield* RevisionLog
+  const blobs = yield* Blobs
+  const hashes = (yield* log.read(key, 0, 10_000)).flatMap((revision) =>
+    revision.files.flatMap(({ blob }) => (blob === null ? [] : [blob]))
+  )
+  const found = yield* blobs.get(key.tenant, [...new Set(hashes)])
+  return [...found.values()].map((bytes) => new TextDecoder().decode(bytes))
+})

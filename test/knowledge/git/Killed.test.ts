@@ -5,14 +5,23 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, layer as layerOf } from "@effect/vitest"
 import { Clock, Effect, Random } from "effect"
-import { Blobs } from "../../../src/knowledge/Blobs.ts"
 import { GitProjection } from "../../../src/knowledge/GitProjection.ts"
-import { RevisionLog } from "../../../src/knowledge/RevisionLog.ts"
 import type { Connection } from "../../../src/store/DatabaseOwner.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import { plain } from "../../support/TestServer.ts"
 import { baseOf } from "../Harness.ts"
-import { expectSound, git, layer, projectSettled, record, root, save, settle, show } from "./Harness.ts"
+import {
+  everything,
+  expectSound,
+  git,
+  layer,
+  projectSettled,
+  record,
+  root,
+  save,
+  settle,
+  show
+} from "./Harness.ts"
 
 /** A projector that is ready to start at a word. */
 const boot = async (connection: Connection, name: string): Promise<ChildProcess> => {
@@ -30,18 +39,6 @@ const kill = async (child: ChildProcess) => {
   child.kill("SIGKILL")
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
 }
-
-/** Every text the log ever held. */
-const everything = Effect.fnUntraced(function* (name: string) {
-  const log = yield* RevisionLog
-  const blobs = yield* Blobs
-  const key = baseOf(name)
-  const hashes = (yield* log.read(key, 0, 10_000)).flatMap((revision) =>
-    revision.files.flatMap(({ blob }) => (blob === null ? [] : [blob]))
-  )
-  const found = yield* blobs.get(key.tenant, [...new Set(hashes)])
-  return [...found.values()].map((bytes) => new TextDecoder().decode(bytes))
-})
 
 layerOf(layer, { excludeTestServices: true })("a killed projector", (it) => {
   it.effect(
@@ -99,7 +96,7 @@ layerOf(layer, { excludeTestServices: true })("a killed projector", (it) => {
         const last = yield* projectSettled(key)
         assert.deepStrictEqual([last.imported, last.waiting], [0, undefined])
         assert.deepStrictEqual(yield* expectSound(key), [])
-        const known = yield* everything(name)
+        const known = yield* everything(key)
         assert.deepStrictEqual(
           written.filter((line) => !known.some((text) => text.includes(line))),
           []
