@@ -1,6 +1,7 @@
 /** What runs without being asked: the bots, the git copies, the clearing of old rows. */
 import { Effect, Layer, Schedule } from "effect"
 import * as Purge from "../conversation/Purge.ts"
+import * as RepositoryNotices from "../conversation/RepositoryNotices.ts"
 import { commandNames, texts } from "../conversation/Texts.ts"
 import { defaultTenant } from "../domain/Ids.ts"
 import { languages } from "../domain/Language.ts"
@@ -36,6 +37,16 @@ export const layer = Layer.effectDiscard(
         restart: backoff
       },
       projection.follow(defaultTenant)
+    )
+    yield* tasks.start(
+      {
+        id: "repository notices",
+        kind: "notices",
+        description: "Tells people what their work in the repository met",
+        owner,
+        restart: backoff
+      },
+      RepositoryNotices.tell
     )
     yield* tasks.start(
       {

@@ -32,6 +32,9 @@ export interface Texts {
   readonly unknownCommand: (command: string) => FormattedText
   readonly notUnderstood: (kind: string) => FormattedText
   readonly failed: FormattedText
+  /** `copy`: where the other version of the file is. */
+  readonly conflict: (path: string, copy: string | undefined) => FormattedText
+  readonly leftOut: (path: string, reason: string) => FormattedText
   readonly commands: Readonly<Record<CommandName, string>>
 }
 
@@ -115,6 +118,16 @@ const en: Texts = {
   failed: plain(
     "This did not work, and not only once. It was reported to the operator; please try again later."
   ),
+  conflict: (path, copy) =>
+    compose(
+      "⚠️ You and a message here changed the same file: ",
+      code(path),
+      ...(copy === undefined
+        ? ["\nBoth versions are in its history."]
+        : ["\nThe other version is beside it: ", code(copy)])
+    ),
+  leftOut: (path, reason) =>
+    compose("⚠️ This file of your repository is not part of your notes: ", code(path), `\n${reason}`),
   commands: {
     start: "Say hello",
     help: "What I can do",
@@ -178,6 +191,16 @@ const ru: Texts = {
   notUnderstood: (kind) =>
     plain(`Такие сообщения (${kind}) я пока не читаю. В заметки ничего из него не попало.`),
   failed: plain("Не получилось, и не один раз. Оператору сообщено; попробуйте, пожалуйста, позже."),
+  conflict: (path, copy) =>
+    compose(
+      "⚠️ Вы и сообщение отсюда изменили один и тот же файл: ",
+      code(path),
+      ...(copy === undefined
+        ? ["\nОбе версии есть в его истории."]
+        : ["\nДругая версия лежит рядом: ", code(copy)])
+    ),
+  leftOut: (path, reason) =>
+    compose("⚠️ Этот файл вашего репозитория не входит в заметки: ", code(path), `\n${reason}`),
   commands: {
     start: "Поздороваться",
     help: "Что я умею",

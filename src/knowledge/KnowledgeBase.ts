@@ -112,6 +112,14 @@ export class KnowledgeBase extends Context.Service<
       albumId: string,
       bot?: BotId
     ) => Effect.Effect<Option.Option<NoteSummary>, SqlError.SqlError>
+    /**
+     * Whom to tell about a file: the private chat its note came from, else the one the latest note came from.
+     * `None`: nobody wrote to this knowledge base in private.
+     */
+    readonly correspondent: (
+      key: KnowledgeBaseKey,
+      path: string
+    ) => Effect.Effect<Option.Option<{ readonly botId: BotId; readonly chat: ChatId }>, SqlError.SqlError>
     /** How many notes there are. */
     readonly count: (key: KnowledgeBaseKey) => Effect.Effect<number, SqlError.SqlError>
     /** Newest first. */
@@ -263,6 +271,12 @@ const make = Effect.gen(function* () {
 
     noteOfAlbum: Effect.fn("KnowledgeBase.noteOfAlbum")((key, chat, albumId, bot) =>
       ofMember(key, (sql) => sql`m.chat_id = ${chat}::bigint AND m.album_id = ${cleanText(albumId)}`, bot)
+    ),
+
+    correspondent: Effect.fn("KnowledgeBase.correspondent")((key, path) =>
+      scope.transaction(key.tenant, (sql) =>
+        Effect.map(NoteRows.correspondent(sql, key, path), Option.fromUndefinedOr)
+      )
     ),
 
     count: Effect.fn("KnowledgeBase.count")((key) =>

@@ -14,7 +14,7 @@ import type { NoteDraft, NoteMember, Revision } from "../domain/Note.ts"
 import { NoteSummary } from "../domain/Note.ts"
 import { foldersOf, notePaths } from "./NotePath.ts"
 import type { KnowledgeBaseKey } from "./RevisionLog.ts"
-import { decoded, Int8, NumberColumn, recordParts } from "./Rows.ts"
+import { decoded, Int8, isStorable, NumberColumn, recordParts } from "./Rows.ts"
 
 type Sql = SqlClient.SqlClient
 
@@ -58,6 +58,23 @@ export const count = (sql: Sql, key: KnowledgeBaseKey) =>
       SELECT count(*) AS n FROM notes
       WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND NOT removed`),
     (rows) => rows[0]?.n ?? 0
+  )
+
+const CorrespondentRow = Schema.Struct({
+  botId: Int8.pipe(Schema.decodeTo(BotId)),
+  chat: Int8.pipe(Schema.decodeTo(ChatId))
+})
+
+/** Ids of private chats are positive. */
+export const correspondent = (sql: Sql, key: KnowledgeBaseKey, path: string) =>
+  Effect.map(
+    decoded(CorrespondentRow)(sql`
+      SELECT m.bot_id AS "botId", m.chat_id AS chat
+      FROM note_members m JOIN notes n USING (tenant_id, kb, note_id)
+      WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND m.chat_id > 0
+      ORDER BY n.path = ${isStorable(path) ? path : ""} DESC, m.date_s DESC
+      LIMIT 1`),
+    (rows) => rows[0]
   )
 
 /** The note that holds a member which meets `condition` (over `m`). */
