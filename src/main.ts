@@ -5,6 +5,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { version } from "./app/version.ts"
+import { sayLastWords } from "./cli/lastWords.ts"
 import { start } from "./cli/start.ts"
 
 const zapiska = Command.make("zapiska").pipe(
@@ -17,5 +18,6 @@ const zapiska = Command.make("zapiska").pipe(
 zapiska.pipe(
   Command.run({ version }),
   Effect.provide(NodeServices.layer),
+  Effect.tapCause(sayLastWords),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )
