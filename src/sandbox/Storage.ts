@@ -2,6 +2,7 @@
  * The emulator's file: one SQLite database, and group commit. Operations are synchronous and see each other's
  * writes; what runs in one turn of the event loop is made durable by one commit, and nobody is answered before it.
  */
+import { closeSync, openSync } from "node:fs"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { Deferred, Effect, type Exit, Result, type Scope } from "effect"
 
@@ -59,6 +60,8 @@ interface Batch {
 const open = (file: string, durability: Durability) =>
   Effect.acquireRelease(
     Effect.sync(() => {
+      // Made before SQLite does, whose files are readable by everybody; those beside it get the same mode.
+      if (file !== ":memory:") closeSync(openSync(file, "a", 0o600))
       const database = new DatabaseSync(file)
       database.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000")
       database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "OFF"}`)

@@ -3,7 +3,7 @@
  * gone with the process that held it, however that ended, so there is nothing stale to clean up. (POSIX drops
  * such a lock when its process closes any descriptor of the file: nothing else here may open it.)
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Context, Effect, Layer, Option, Schedule, Schema } from "effect"
@@ -54,8 +54,15 @@ const hold = Effect.fn("DataDirLock.hold")(function* (options: { readonly dataDi
 
   yield* Effect.try({ try: () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }), catch: unusable })
   const database = yield* Effect.acquireRelease(
-    // Two that start at once can block each other for a moment; then one gets it.
-    Effect.try({ try: () => new DatabaseSync(lockFile, { timeout: 300 }), catch: unusable }),
+    Effect.try({
+      try: () => {
+        // Made before SQLite does, whose files are readable by everybody.
+        if (!existsSync(lockFile)) closeSync(openSync(lockFile, "a", 0o600))
+        // Two that start at once can block each other for a moment; then one gets it.
+        return new DatabaseSync(lockFile, { timeout: 300 })
+      },
+      catch: unusable
+    }),
     (opened) => Effect.sync(() => opened.close())
   )
   // The transaction never writes; its journal file would only puzzle people.
