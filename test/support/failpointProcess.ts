@@ -1,7 +1,6 @@
 /** The assistant, ending itself with -9 at the failpoint `FAILPOINT` names: `<name>:<how many times reached>`. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { program } from "../../src/cli/start.ts"
 import { AtFailpoint } from "../../src/ops/Failpoint.ts"
@@ -15,7 +14,6 @@ const die = Effect.sync(() => {
 
 NodeRuntime.runMain(
   Layer.launch(program).pipe(
-    Effect.provide(NodeServices.layer),
     Effect.provideService(AtFailpoint, (reached) =>
       Effect.suspend(() => (reached === name && --left === 0 ? die : Effect.void))
     ),
