@@ -29,21 +29,30 @@ const scalar = (value: unknown): string =>
 
 const deepest = 4
 
-/** Nested objects become `outer.inner`, lists their values; what is empty is left out. */
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !(value instanceof Date)
+
+/** Every value in it, in order. */
+const leaves = (value: unknown, depth: number): ReadonlyArray<string> =>
+  value === null || value === undefined || value === ""
+    ? []
+    : isObject(value) && depth < deepest
+      ? Object.values(value).flatMap((inner) => leaves(inner, depth + 1))
+      : [scalar(value)]
+
+/** Nested objects become `outer.inner`, lists one row of their values, a list of objects a row for each. */
 const flatten = (name: string, value: unknown, depth = 0): ReadonlyArray<Property> => {
-  if (value === null || value === undefined || value === "") return []
-  if (depth < deepest && Array.isArray(value)) {
-    if (value.some((one) => typeof one === "object" && one !== null)) {
-      return value.flatMap((one, index) =>
-        flatten(value.length === 1 ? name : `${name} ${index + 1}`, one, depth + 1)
-      )
-    }
-    return value.length === 0 ? [] : [{ name, values: value.map(scalar) }]
+  if (Array.isArray(value) && value.some(isObject)) {
+    return value.map((one, index) => ({
+      name: value.length === 1 ? name : `${name} ${index + 1}`,
+      values: leaves(one, depth)
+    }))
   }
-  if (depth < deepest && typeof value === "object" && !(value instanceof Date)) {
+  if (isObject(value) && !Array.isArray(value) && depth < deepest) {
     return Object.entries(value).flatMap(([key, inner]) => flatten(`${name}.${key}`, inner, depth + 1))
   }
-  return [{ name, values: [scalar(value)] }]
+  const values = leaves(value, depth)
+  return values.length === 0 ? [] : [{ name, values }]
 }
 
 /** A person may write anything between the dashes; what is no plain YAML map stays text of the note. */

@@ -15,8 +15,7 @@ describe("a note as the page shows it", () => {
       { name: "tags", values: ["home", "plants"] },
       { name: "source.chat", values: ["7"] },
       { name: "source.messages", values: ["1", "2"] },
-      { name: "source.origins.name", values: ["Sky"] },
-      { name: "source.origins.link", values: ["https://t.me/sky/5"] }
+      { name: "source.origins", values: ["Sky", "https://t.me/sky/5"] }
     ])
     assert.strictEqual(note.html, "<p><strong>Basil</strong></p>\n")
   })

@@ -25,6 +25,13 @@ const nest = (paths) => {
   }
   return root
 }
+/** A folder that holds nothing but one folder is shown together with it. */
+const joined = (name, folder) => {
+  const [only] = folder.folders
+  return folder.files.length === 0 && folder.folders.size === 1
+    ? joined(`${name}/${only[0]}`, only[1])
+    : [name, folder]
+}
 const count = (folder) =>
   folder.files.length + [...folder.folders.values()].reduce((sum, one) => sum + count(one), 0)
 
@@ -60,7 +67,8 @@ export const startNotes = () => {
   const folderItems = (folder, prefix, depth) => [
     ...[...folder.folders.entries()]
       .sort(([a], [b]) => (/^\d/.test(a) ? b.localeCompare(a) : a.localeCompare(b)))
-      .map(([name, inner]) => {
+      .map(([first, outer]) => {
+        const [name, inner] = joined(first, outer)
         const whole = `${prefix}${name}`
         const isOpen = !folded.has(whole)
         return h(
@@ -148,8 +156,7 @@ export const startNotes = () => {
       fold(rows[index].dataset.key)
   })
 
-  const properties = (list) =>
-    list.length > 0 &&
+  const table = (list) =>
     h(
       "table.properties",
       {},
@@ -160,7 +167,7 @@ export const startNotes = () => {
           h(
             "tr",
             {},
-            h("th", { scope: "row" }, name),
+            h("th", { scope: "row" }, name.replace(/^source\./, "")),
             h(
               "td",
               {},
@@ -178,6 +185,17 @@ export const startNotes = () => {
         )
       )
     )
+  /** What a reader looks for first; where it all came from is there when asked for. */
+  const properties = (list) => {
+    const isDetail = ({ name }) => /^(id|updated|source\b.*)$/.test(name)
+    const details = list.filter(isDetail)
+    const first = list.filter((one) => !isDetail(one))
+    return [
+      first.length > 0 && table(first),
+      details.length > 0 &&
+        h("details.origin-details", {}, h("summary", {}, "Where it came from"), table(details))
+    ]
+  }
   const pretty = (name, value) =>
     /^(created|updated)$/.test(name) && !Number.isNaN(Date.parse(value))
       ? when.format(Date.parse(value))
@@ -207,10 +225,12 @@ export const startNotes = () => {
     // The server renders Markdown with HTML switched off, and the page's policy runs no script in it.
     const article = h("article.markdown", { dir: "auto" })
     article.innerHTML = note.html
-    const hasHeading = article.querySelector("h1")?.textContent === note.title
+    const heading = article.firstElementChild?.matches("h1") ? article.firstElementChild : undefined
+    heading?.remove()
+    const shownTitle = heading?.textContent ?? note.title
     clear(
       body,
-      note.title !== undefined && !hasHeading && h("h1.note-title", { dir: "auto" }, note.title),
+      shownTitle !== undefined && h("h1.note-title", { dir: "auto" }, shownTitle),
       properties(note.properties),
       article
     )
@@ -356,7 +376,7 @@ export const startNotes = () => {
     if (answer.error !== undefined)
       return now.paths === undefined && clear(tree, h("p.empty", {}, answer.error))
     const before = now.paths
-    where.textContent = answer.location
+    clear(where, h("bdi", { dir: "ltr" }, answer.location))
     where.title = answer.location
     now.paths = answer.paths
     const added =

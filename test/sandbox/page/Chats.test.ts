@@ -179,7 +179,7 @@ describe.skipIf(noChromium !== undefined)(`chats of the sandbox's page ${noChrom
           yield* shelf.put("topics/inbox/2026-11/22-phone.md", "# From the phone", "Add From the phone")
           yield* until(page, "#tabs .dot")
           yield* calling(() => page.getByRole("tab", { name: "Notes" }).click())
-          yield* until(page, ".markdown h1", "From the phone")
+          yield* until(page, ".note-title", "From the phone")
           assert.isFalse(yield* calling(() => page.locator("#chat").isVisible()))
           yield* calling(() => page.getByRole("tab", { name: "Chat" }).click())
           yield* calling(() => page.getByRole("button", { name: "All chats" }).click())

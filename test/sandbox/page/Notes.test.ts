@@ -57,7 +57,7 @@ describe.skipIf(noChromium !== undefined)(`notes beside the sandbox's chat ${noC
             "# Pond\n\nlinks to [it](22-garden.md)",
             "Add Pond"
           )
-          yield* until(page, ".markdown h1", "Pond")
+          yield* until(page, ".note-title", "Pond")
           yield* calling(() => page.getByRole("link", { name: "it", exact: true }).click())
           yield* until(page, ".note-title", "The garden")
           assert.deepStrictEqual(complaints, [])
