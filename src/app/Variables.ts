@@ -136,7 +136,7 @@ export const variables = {
   },
   NOTE_WINDOW: { allowed: `${aDuration}, at most a day`, read: duration },
   NOTE_WINDOW_MAX: { allowed: `${aDuration}, at most a day`, read: duration },
-  CHAT_WINDOW: { allowed: `${aDuration}, at most a day`, read: duration },
+  CHAT_WINDOW: { allowed: `${aDuration}, at most a day`, withoutEffect: true, read: duration },
   LLM_PROVIDER: {
     allowed: "`none`, `openai` or `anthropic`",
     withoutEffect: true,

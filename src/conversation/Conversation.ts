@@ -3,7 +3,7 @@
  * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
  * so that after a crash the engine delivers again exactly what was not.
  */
-import { Array as Arr, Cause, Clock, Effect, Metric, Option, Schema, Semaphore } from "effect"
+import { Array as Arr, Cause, Clock, Duration, Effect, Metric, Option, Schema, Semaphore } from "effect"
 import { ClusterSchema, Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"
@@ -18,7 +18,7 @@ import { pressOf } from "./Buttons.ts"
 import { ConversationSettings } from "./ConversationSettings.ts"
 import { MessageProcessor } from "./MessageProcessor.ts"
 import { unitDuration, units, windowsOpen } from "./metrics.ts"
-import { backoff, persistently } from "./Persistently.ts"
+import { backoff, type Fate, persistently } from "./Persistently.ts"
 import { commandOf, StoredUpdate, userOf } from "./StoredUpdate.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -43,16 +43,22 @@ export const layer = Conversation.toLayer(
     const order = yield* Semaphore.make(1)
     let user: UserContext | undefined
 
-    const measured = (kind: string, effect: Effect.Effect<void>) =>
-      effect.pipe(
-        Effect.onExit((exit) =>
-          Metric.update(
-            Metric.withAttributes(units, { kind, outcome: exit._tag === "Success" ? "done" : "interrupted" }),
-            1
-          )
-        ),
-        Effect.trackDuration(Metric.withAttributes(unitDuration, { kind }))
-      )
+    /** Counted, timed and said: what was done for whom, how long it took and how it ended. */
+    const measured = (kind: string, context: UserContext, effect: Effect.Effect<Fate>) =>
+      Effect.gen(function* () {
+        const [took, outcome] = yield* Effect.timed(effect)
+        yield* Metric.update(Metric.withAttributes(units, { kind, outcome }), 1)
+        yield* Metric.update(Metric.withAttributes(unitDuration, { kind }), Duration.toSeconds(took))
+        yield* Effect.logInfo(`A ${kind} is ${outcome}`).pipe(
+          Effect.annotateLogs({
+            tenant: context.tenant,
+            app: context.app,
+            operation: `unit.${kind}`,
+            duration: Duration.toMillis(took),
+            success: outcome === "done"
+          })
+        )
+      })
 
     const processUnit = (unit: Aggregator.Unit): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -71,6 +77,7 @@ export const layer = Conversation.toLayer(
         )
         return measured(
           "note",
+          context,
           persistently(
             "Saving a note",
             attempt,
@@ -112,6 +119,7 @@ export const layer = Conversation.toLayer(
       aggregator.inTurn(
         measured(
           kind,
+          context,
           persistently(`Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
         )
       )

@@ -21,6 +21,9 @@ const isOutage = (cause: Cause.Cause<unknown>): boolean =>
       Cause.isFailReason(reason) && reason.error instanceof SqlError.SqlError && isTransient(reason.error)
   )
 
+/** `given up`: what was done is `otherwise`. */
+export type Fate = "done" | "given up"
+
 /**
  * Tries until it is done: for ever through outages, five times through failures of its own, then
  * `otherwise`. Handled before is done.
@@ -29,7 +32,7 @@ export const persistently = <E, R, E2, R2>(
   what: string,
   effect: Effect.Effect<void, E, R>,
   otherwise: Effect.Effect<void, E2, R2>
-): Effect.Effect<void, never, R | R2> => {
+): Effect.Effect<Fate, never, R | R2> => {
   const throughOutages = <E3, R3>(self: Effect.Effect<void, E3, R3>) =>
     self.pipe(
       Effect.sandbox,
@@ -43,6 +46,7 @@ export const persistently = <E, R, E2, R2>(
   const settled = <E3, R3>(self: Effect.Effect<void, Cause.Cause<E3>, R3>) =>
     self.pipe(Effect.catchIf(isHandled, () => Effect.void))
   return settled(throughOutages(effect)).pipe(
+    Effect.as<Fate>("done"),
     Effect.retry(($) =>
       $(backoff).pipe(
         Schedule.upTo({ times: failures - 1 }),
@@ -55,7 +59,8 @@ export const persistently = <E, R, E2, R2>(
         : Effect.logError(`${what} failed ${failures} times`, cause).pipe(
             Effect.andThen(settled(throughOutages(otherwise))),
             Effect.retry(backoff),
-            Effect.orDie
+            Effect.orDie,
+            Effect.as<Fate>("given up")
           )
     )
   )

@@ -4,12 +4,11 @@ import { Metric } from "effect"
 export const windowsOpen = Metric.gauge("windows_open", { description: "Windows collecting messages" })
 
 export const units = Metric.counter("units_total", {
-  description: "Units of work by kind (note, edit, command, button, other) and outcome",
+  description: "Units of work by kind (note, edit, command, button, other) and outcome (done, given up)",
   incremental: true
 })
 
-/** Milliseconds. */
-export const unitDuration = Metric.timer("unit_duration", {
-  description: "From the closing of a unit to its effects being durable",
-  boundaries: [5, 10, 20, 30, 50, 100, 250, 500, 1000, 5000, 30_000]
+export const unitDuration = Metric.histogram("unit_duration_seconds", {
+  description: "From the closing of a unit to its effects being durable, by kind",
+  boundaries: [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 })
