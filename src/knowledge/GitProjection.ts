@@ -6,9 +6,10 @@ import { Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import type { Author } from "../domain/Note.ts"
+import type { State } from "./git/Advance.ts"
 import { Git, type GitError, repositoryAt } from "./git/Git.ts"
 import { type Commit, makeHistory } from "./git/History.ts"
-import { makeProjector, type Projected, type State } from "./git/Projector.ts"
+import { makeProjector, type Projected } from "./git/Projector.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "./RevisionLog.ts"
 
 export { GitError } from "./git/Git.ts"

@@ -2,23 +2,18 @@
  * One repository brought in step with its log and its person: revisions become commits, the person's
  * changes become revisions, then files, index and branch follow, in an order that can be cut anywhere.
  */
-import { Effect, type Semaphore, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Author } from "../../domain/Note.ts"
 import { reach } from "../../ops/Failpoint.ts"
-import { Blobs } from "../Blobs.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
+import { makeAdvance, type State } from "./Advance.ts"
 import { releaseIndexLock, remove, takeIndexLock } from "./Disk.ts"
-import { makeFastImport } from "./FastImport.ts"
 import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
-import { followNotes, type KnownNotes, makeIndexWriter } from "./IndexWriter.ts"
-import {
-  type Conflict,
-  type Ground,
-  type Imported,
-  type LeftOut,
-  makePersonChanges
-} from "./PersonChanges.ts"
+import { makeIndexWriter } from "./IndexWriter.ts"
+import type { Conflict, Ground, Imported, LeftOut } from "./PersonChanges.ts"
+import { makePersonCommits } from "./PersonCommits.ts"
+import { makePersonEdits } from "./PersonEdits.ts"
 import { busyWith, checkedOutRef, clearLeftovers, mainRef, prepare, type Refs, readRefs } from "./Place.ts"
 import type { TreeChange } from "./Tree.ts"
 import { makeWorkTree } from "./WorkTree.ts"
@@ -43,24 +38,12 @@ export interface Projected {
   readonly waiting: string | undefined
 }
 
-/** What is remembered of a repository between projections; all of it can be read again. */
-export interface State {
-  readonly semaphore: Semaphore.Semaphore
-  prepared: boolean
-  /** The revision numbers of commits of ours. */
-  readonly numbers: Map<string, number>
-  sincePacked: number
-  notes: KnownNotes | undefined
-}
-
 export interface ProjectorOptions {
   readonly person: Author
   /** Milliseconds. */
   readonly settle: number
 }
 
-/** Revisions written by one `git fast-import`. */
-const page = 1000
 /** Loose objects are packed after this many revisions written a few at a time. */
 const packEvery = 500
 /** How often a projection starts over because a person or the log was quicker. */
@@ -76,66 +59,12 @@ const merged = <A extends { readonly path: string }>(before: ReadonlyArray<A>, n
 export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOptions) {
   const git = yield* Git
   const log = yield* RevisionLog
-  const blobs = yield* Blobs
-  const fastImport = yield* makeFastImport
+  const { advance, numberOf } = yield* makeAdvance
   const workTree = yield* makeWorkTree
-  const personChanges = yield* makePersonChanges(workTree)
+  const personCommits = yield* makePersonCommits(workTree)
+  const personEdits = yield* makePersonEdits
   const indexWriter = yield* makeIndexWriter(workTree)
   const withGit = <A, E>(effect: Effect.Effect<A, E, Git>) => Effect.provideService(effect, Git, git)
-
-  /** One commit a revision and no merges: a commit's number is how many there are up to it. */
-  const numberOf = Effect.fnUntraced(function* (
-    state: State,
-    repository: Repository,
-    commit: string | undefined
-  ) {
-    if (commit === undefined) return 0
-    const known = state.numbers.get(commit)
-    if (known !== undefined) return known
-    const number = Number((yield* git.text(repository, ["rev-list", "--count", commit])).trim())
-    state.numbers.set(commit, number)
-    return number
-  })
-
-  /** Makes commits of the revisions that have none. Touches only our own refs. */
-  const advance = Effect.fn("GitProjection.advance")(function* (
-    key: KnowledgeBaseKey,
-    state: State,
-    repository: Repository,
-    start: string | undefined
-  ) {
-    let projected = start
-    let revision = yield* numberOf(state, repository, start)
-    const head = yield* log.head(key)
-    if (revision > head)
-      return yield* new GitError({
-        action: "projecting revisions",
-        directory: repository.directory,
-        detail:
-          `the repository is at revision ${revision}, the log only at ${head}: it belongs to another ` +
-          "database, or the database is an older copy. Move the repository away to have it made anew"
-      })
-    const read = (after: number) => log.read(key, after, Math.min(page, head - after))
-    let revisions = revision < head ? yield* read(revision) : []
-    while (revisions.length > 0) {
-      // The next page is fetched while git writes this one.
-      const after = revision + revisions.length
-      const [commit, next] = yield* Effect.all(
-        [
-          fastImport.project(repository, revisions, projected, (hashes) => blobs.get(key.tenant, hashes)),
-          after < head ? read(after) : Effect.succeed([])
-        ],
-        { concurrency: 2 }
-      )
-      if (state.notes !== undefined) followNotes(state.notes, revisions)
-      state.sincePacked += revisions.length
-      projected = commit
-      revision = after
-      revisions = next
-      if (projected !== undefined) state.numbers.set(projected, revision)
-    }
-    return { key, repository, projected, revision } satisfies Ground
-  })
 
   interface Step {
     readonly refs: Refs
@@ -159,7 +88,7 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
         changes: step.changes,
         leave: step.leave,
         restore: step.restore,
-        known: personChanges.known(ground, step.since)
+        known: personEdits.known(ground, step.since)
       })
       if (refused.length > 0) return "refused"
       yield* workTree.installIndex(repository, step.baseline, target, step.changes)
@@ -183,9 +112,9 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     if (main === undefined || main === projected || main === checkedOut)
       return { foreign: undefined, base: undefined }
     if (projected === undefined) return { foreign: main, base: undefined }
-    if (yield* personChanges.isAncestor(repository, main, projected))
+    if (yield* personCommits.isAncestor(repository, main, projected))
       return { foreign: undefined, base: undefined }
-    return { foreign: main, base: yield* personChanges.mergeBase(repository, projected, main) }
+    return { foreign: main, base: yield* personCommits.mergeBase(repository, projected, main) }
   })
 
   /** One try. "again": the log or the repository changed under it; "later": files are being written. */
@@ -221,14 +150,12 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     }
     const { base, foreign } = yield* whereIsMain(repository, refs, projected)
     const commits =
-      foreign === undefined
-        ? none
-        : yield* personChanges.importCommits(ground, foreign, base, refs.checkedOut)
+      foreign === undefined ? none : yield* personCommits.import(ground, foreign, base, refs.checkedOut)
     if (commits.revisions.length > 0) return result("again", commits)
     const baseline = foreign ?? refs.checkedOut
     const since = yield* numberOf(state, repository, foreign === undefined ? refs.checkedOut : base)
     const changes = yield* workTree.difference(repository, baseline ?? emptyTree, projected ?? emptyTree)
-    const edits = yield* personChanges.importEdits(ground, {
+    const edits = yield* personEdits.import(ground, {
       changes: early ?? (yield* workTree.scan(repository, baseline)),
       logged: changes,
       since,

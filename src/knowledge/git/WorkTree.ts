@@ -5,7 +5,7 @@
 import * as fs from "node:fs/promises"
 import { Effect, Stream } from "effect"
 import type { SqlError } from "effect/sql"
-import { disk, type Observed, observe, ownFolder, put, remove } from "./Disk.ts"
+import { disk, type Observed, observe, ownFolder, put, putNew, remove, smallFile } from "./Disk.ts"
 import { Git, type Repository } from "./Git.ts"
 import { asMode, parseBatch, parseChanges, parseStatus, type TreeChange, type TreeEntry } from "./Tree.ts"
 
@@ -13,6 +13,8 @@ import { asMode, parseBatch, parseChanges, parseStatus, type TreeChange, type Tr
 const groupBytes = 16 * 1024 * 1024
 /** Files put at the same time. */
 const atOnce = 16
+/** New small files put before anybody else gets a turn: some milliseconds. */
+const inOneTurn = 32
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -139,6 +141,24 @@ export const makeWorkTree = Effect.gen(function* () {
       ? Effect.succeed(true)
       : options.known(change.path, seen)
 
+  /** The plain case, in bulk: a small file where there was none. Returns what could be put. */
+  const writeNew = Effect.fnUntraced(function* (
+    repository: Repository,
+    changes: ReadonlyArray<TreeChange>,
+    found: ReadonlyMap<string, Uint8Array>
+  ) {
+    const files = changes.flatMap(({ after, before, path }) => {
+      const mode = asMode(after!.mode)
+      const bytes = found.get(after!.oid)
+      const plain = before === undefined && mode !== undefined && mode !== "120000"
+      return plain && bytes !== undefined && bytes.length <= smallFile ? [{ path, mode, bytes }] : []
+    })
+    const placed = new Set(files.map((file) => file.path))
+    for (let at = 0; at < files.length; at += inOneTurn)
+      for (const path of yield* putNew(repository, files.slice(at, at + inOneTurn))) placed.delete(path)
+    return placed
+  })
+
   /** Returns the paths that hold something the log does not know, which stay as they are. */
   const checkout = Effect.fn("WorkTree.checkout")(function* (
     repository: Repository,
@@ -175,8 +195,9 @@ export const makeWorkTree = Effect.gen(function* () {
     const writes = changes.filter((change) => change.after !== undefined)
     for (const group of yield* grouped(repository, writes)) {
       const found = yield* contents(repository, [...new Set(group.map((change) => change.after!.oid))])
+      const placed = yield* writeNew(repository, group, found)
       yield* Effect.forEach(
-        group,
+        group.filter((change) => !placed.has(change.path)),
         (change) => {
           count += 1
           return write(change, found.get(change.after!.oid), `file-${count}`)
