@@ -13,7 +13,7 @@ import { makeFlights } from "./Flights.ts"
 import { outboxOldest, outboxRows, outboxSettled } from "./metrics.ts"
 import * as Rows from "./OutboxRows.ts"
 import { Pacer } from "./Pacer.ts"
-import { back, doubt, type Plan, planOf, type Settlement } from "./Settlement.ts"
+import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.ts"
 
 /** Rows on their way at once. */
 const width = 64
@@ -82,9 +82,7 @@ const recovered = ({ row, plan }: Claimed, now: number): Rows.Settled => {
   return {
     row,
     settlement:
-      plan._tag === "Send"
-        ? doubt(row, "the program was killed while it was being sent", now)
-        : back(now, "the program was killed while it was being sent")
+      plan._tag === "Send" ? killed(row, now) : back(now, "the program was killed while it was being sent")
   }
 }
 

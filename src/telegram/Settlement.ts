@@ -66,6 +66,20 @@ export const doubt = (row: Doubt, reason: string, now: number): Settlement =>
     ? { _tag: "Back", notBefore: now, tried: true, doubted: true, reason }
     : { _tag: "Unknown", reason }
 
+/** A message that was being sent each time we were killed may be what kills us. */
+const patience = 5
+
+/**
+ * A kill leaves whole batches in doubt of which hardly anything had left. A result is therefore sent again after
+ * each one, not only the first; at worst a person sees it once more a kill.
+ */
+export const killed = (row: Doubt & { readonly attempts: number }, now: number): Settlement =>
+  doubt(
+    { ...row, doubted: row.doubted && row.attempts >= patience },
+    "the program was killed while it was being sent",
+    now
+  )
+
 /** Until the next try of a row: doubling from a second to half a minute; `spread` from 0 to 1 jitters it. */
 export const backoff = (attempts: number, spread: number): number =>
   Math.round(Math.min(1_000 * 2 ** Math.min(attempts, 10), 30_000) * (0.5 + spread / 2))

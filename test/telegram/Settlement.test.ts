@@ -20,6 +20,7 @@ import {
   backoff,
   doubt,
   isSuspicious,
+  killed,
   planOf,
   type Settlement,
   settle
@@ -52,6 +53,15 @@ describe("Settlement", () => {
   describe.each(table)("after %s", (error, sent, edited) => {
     it(`a message is ${sent}`, () => assert.strictEqual(settle(row, send, error, options)._tag, sent))
     it(`an edit is ${edited}`, () => assert.strictEqual(settle(row, edit, error, options)._tag, edited))
+  })
+
+  it("sends a result again after each kill, until it looks like the cause of them", () => {
+    const again = (attempts: number, doubted: boolean) => killed({ ...row, attempts, doubted }, now)._tag
+    assert.deepStrictEqual(
+      [again(0, false), again(1, true), again(4, true), again(5, true), again(90, false)],
+      ["Back", "Back", "Back", "Unknown", "Back"]
+    )
+    assert.strictEqual(killed({ ...row, delivery: "chatter" }, now)._tag, "Unknown")
   })
 
   it("waits as long as Telegram asked, without counting a try", () => {
