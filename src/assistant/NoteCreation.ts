@@ -4,7 +4,7 @@
  */
 import { Array as Arr, Clock, Context, Effect, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
-import type { AppId, BotId, TenantId, UpdateId } from "../domain/Ids.ts"
+import type { AppId, BotId, NoteId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Author, NoteSummary, UnitMember } from "../domain/Note.ts"
@@ -95,21 +95,37 @@ const make = Effect.gen(function* () {
       return files
     })
 
-  /** The rest of an album whose note is already there, by that note. */
-  const latecomers = Effect.fnUntraced(function* (user: NoteUser, members: ReadonlyArray<UnitMember>) {
-    const found = new Map<string, NoteSummary>()
-    for (const { message } of members) {
-      if (message.albumId === undefined || found.has(message.albumId)) continue
-      const note = yield* knowledge.noteOfAlbum(
-        user.knowledgeBase,
-        message.chat.id,
-        message.albumId,
-        user.botId
-      )
-      if (Option.isSome(note)) found.set(message.albumId, note.value)
+  interface Placed {
+    readonly note: NoteSummary
+    readonly members: Arr.NonEmptyReadonlyArray<UnitMember>
+  }
+
+  /** Members by the note they belong to already; the others are new. */
+  const placed = Effect.fnUntraced(function* (
+    members: ReadonlyArray<UnitMember>,
+    noteOf: (message: IncomingMessage) => Effect.Effect<Option.Option<NoteSummary>, SqlError.SqlError>
+  ) {
+    const fresh: Array<UnitMember> = []
+    const notes = new Map<NoteId, Placed>()
+    for (const member of members) {
+      const note = Option.getOrUndefined(yield* noteOf(member.message))
+      if (note === undefined) fresh.push(member)
+      else {
+        const before = notes.get(note.id)
+        notes.set(note.id, { note, members: before ? Arr.append(before.members, member) : [member] })
+      }
     }
-    return found
+    return { fresh, notes: [...notes.values()] }
   })
+
+  /** The late rest of an album goes where its album is. */
+  const noteOfAlbum = (user: NoteUser) => (message: IncomingMessage) =>
+    message.albumId === undefined
+      ? Effect.succeedNone
+      : knowledge.noteOfAlbum(user.knowledgeBase, message.chat.id, message.albumId, user.botId)
+
+  const noteOfMessage = (user: NoteUser) => (message: IncomingMessage) =>
+    knowledge.noteOfMessage(user.knowledgeBase, message.chat.id, message.messageId, user.botId)
 
   const amend = Effect.fnUntraced(function* (
     user: NoteUser,
@@ -157,37 +173,37 @@ const make = Effect.gen(function* () {
     create: Effect.fn("NoteCreation.create")(function* ({ user, members, updates, raw, announce }) {
       const files: NoteFiles = raw ? new Map() : yield* filesFor(user, members)
       const date = yield* Clock.currentTimeMillis
-      yield* handled.once(user, updates, `unit:${members[0].updateId}`, () =>
-        Effect.gen(function* () {
-          const albums = raw ? new Map<string, NoteSummary>() : yield* latecomers(user, members)
-          const outcomes: Array<NoteOutcome> = []
-          const fresh = members.filter(({ message }) => !albums.has(message.albumId ?? ""))
-          if (Arr.isReadonlyArrayNonEmpty(fresh)) {
-            outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
-          }
-          for (const [albumId, note] of albums) {
-            const rest = members.filter((one) => one.message.albumId === albumId)
-            if (!Arr.isReadonlyArrayNonEmpty(rest)) continue
-            const meta = {
-              author: user.author,
-              date,
-              message: `Add to ${note.title}`,
-              kind: "amend" as const
+      const attempt = (noteOf: Parameters<typeof placed>[1]) =>
+        handled.once(user, updates, `unit:${members[0].updateId}`, () =>
+          Effect.gen(function* () {
+            const { fresh, notes } = yield* placed(members, noteOf)
+            const outcomes: Array<NoteOutcome> = []
+            if (Arr.isReadonlyArrayNonEmpty(fresh)) {
+              outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
             }
-            outcomes.push({ note: yield* amend(user, note, rest, files, meta), amended: true })
-          }
-          yield* outbox.enqueue(user.tenant, announce(outcomes))
-        }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
+            for (const { note, members: added } of notes) {
+              const message = `Add to ${note.title}`
+              const meta = { author: user.author, date, message, kind: "amend" as const }
+              // Of a message the note holds, only an edit can say more than the note does.
+              const news = added.filter(
+                ({ message }) => message.albumId !== undefined || message.editDate !== undefined
+              )
+              const amended = Arr.isReadonlyArrayNonEmpty(news)
+                ? yield* amend(user, note, news, files, meta)
+                : note
+              outcomes.push({ note: amended, amended: true })
+            }
+            yield* outbox.enqueue(user.tenant, announce(outcomes))
+          }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
+        )
+      yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user)).pipe(
+        // Rare: another update brought one of these messages before (an edit that came first).
+        Effect.catchReason("SqlError", "UniqueViolation", () => attempt(noteOfMessage(user)))
       )
     }),
 
     edit: Effect.fn("NoteCreation.edit")(function* ({ user, updateId, message }) {
-      const found = yield* knowledge.noteOfMessage(
-        user.knowledgeBase,
-        message.chat.id,
-        message.messageId,
-        user.botId
-      )
+      const found = yield* noteOfMessage(user)(message)
       if (Option.isNone(found)) return false
       const note = found.value
       const member = { updateId, message }

@@ -144,12 +144,34 @@ export const make = <R>(options: AggregatorOptions<R>) => {
       return window
     })
 
+  /** The edit of a message can come before the message itself: the newer text counts, once. */
+  const newer = (one: IncomingMessage, other: IncomingMessage): IncomingMessage =>
+    (other.editDate ?? 0) >= (one.editDate ?? 0) ? other : one
+
+  const merge = (update: {
+    readonly updateId: UpdateId
+    readonly message: IncomingMessage
+  }): Effect.Effect<Outcome> | undefined => {
+    const window = open
+    const { messageId } = update.message
+    if (window === undefined || !window.members.some((one) => one.message.messageId === messageId)) {
+      return undefined
+    }
+    window.members = Arr.map(window.members, (one) =>
+      one.message.messageId === messageId ? { ...one, message: newer(one.message, update.message) } : one
+    )
+    window.absorbed.push(update.updateId)
+    return Deferred.await(window.outcome)
+  }
+
   return {
     /** Puts a message into a window. The effect ends when that is done; the inner one when its unit is. */
     offer: (member: WindowMember): Effect.Effect<Effect.Effect<Outcome>, never, R> =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const current = open
+        const merged = merge(member)
+        if (merged !== undefined) return merged
         if (current !== undefined && belongs(current.state, member, options.rules)) {
           current.state = extended(current.state, member, now)
           current.members = Arr.append(current.members, member)
@@ -159,20 +181,8 @@ export const make = <R>(options: AggregatorOptions<R>) => {
         return Deferred.await((yield* openWindow(member, now)).outcome)
       }),
 
-    /** Replaces a message of the open window by its edited form. `undefined`: it is not there. */
-    replace: (edit: {
-      readonly updateId: UpdateId
-      readonly message: IncomingMessage
-    }): Effect.Effect<Outcome> | undefined => {
-      const window = open
-      const at = window?.members.findIndex((one) => one.message.messageId === edit.message.messageId) ?? -1
-      if (window === undefined || at < 0) return undefined
-      window.members = Arr.map(window.members, (one, index) =>
-        index === at ? { ...one, message: edit.message } : one
-      )
-      window.absorbed.push(edit.updateId)
-      return Deferred.await(window.outcome)
-    },
+    /** Puts the edit of a message of the open window in its place. `undefined`: it is not there. */
+    merge,
 
     /** Closes the open window, if there is one. */
     closeNow: Effect.sync(() => {

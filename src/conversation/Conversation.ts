@@ -127,18 +127,15 @@ export const layer = Conversation.toLayer(
     /** Takes an update in, in its order; the effect it returns ends when the update is done. */
     const accept = (
       stored: StoredUpdate,
-      update: IncomingUpdate
+      update: IncomingUpdate,
+      handledBefore: Effect.Effect<boolean>
     ): Effect.Effect<Effect.Effect<Aggregator.Outcome>> =>
       Effect.gen(function* () {
         const context = userOf(stored, update)
         user = context
         const { updateId } = update
         const finished = Effect.succeed<Aggregator.Outcome>("finished")
-        // Only what was stored before this activation can have been handled by an earlier one.
-        if (stored.receivedAt <= activated) {
-          const before = yield* handled.among(stored, [updateId]).pipe(Effect.retry(backoff), Effect.orDie)
-          if (before.has(updateId)) return finished
-        }
+        if (yield* handledBefore) return finished
         const offer = (message: IncomingMessage) =>
           aggregator.offer({ updateId, message, receivedAt: stored.receivedAt })
 
@@ -159,8 +156,8 @@ export const layer = Conversation.toLayer(
             ).pipe(Effect.andThen(finished))
           }
           case "EditedMessage": {
-            const replaced = aggregator.replace(update)
-            if (replaced !== undefined) return replaced
+            const merged = aggregator.merge(update)
+            if (merged !== undefined) return merged
             let known = true
             return once(
               "edit",
@@ -193,15 +190,29 @@ export const layer = Conversation.toLayer(
         }
       })
 
-    const receive = (stored: StoredUpdate): Effect.Effect<void> =>
-      order
-        .withPermits(1)(accept(stored, decodeUpdate(stored.raw)))
-        .pipe(
-          Effect.flatten,
-          Effect.flatMap((outcome) =>
-            outcome === "finished" ? Effect.void : Effect.delay(receive(stored), rules.quiet)
+    /** Asked at once; the answer is waited for in the update's turn. */
+    const handledBefore = (
+      stored: StoredUpdate,
+      updateId: UpdateId
+    ): Effect.Effect<Effect.Effect<boolean>> =>
+      // Only what was stored before this activation can have been handled by an earlier one.
+      stored.receivedAt > activated
+        ? Effect.succeed(Effect.succeed(false))
+        : handled.among(stored, [updateId]).pipe(
+            Effect.retry(backoff),
+            Effect.orDie,
+            Effect.map((before) => before.has(updateId)),
+            Effect.forkChild({ startImmediately: true }),
+            Effect.map(Fiber.join)
           )
-        )
+
+    const receive = (stored: StoredUpdate): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const update = decodeUpdate(stored.raw)
+        const before = yield* handledBefore(stored, update.updateId)
+        const done = yield* order.withPermits(1)(accept(stored, update, before))
+        if ((yield* done) === "reopen") yield* Effect.delay(receive(stored), rules.quiet)
+      })
 
     return Conversation.of({
       Receive: ({ payload }) =>

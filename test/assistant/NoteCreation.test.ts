@@ -143,6 +143,19 @@ describe("NoteCreation", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live("a message another update brought already is not written twice", () =>
+    Effect.gen(function* () {
+      const [first] = yield* create(member(1, "came as an edit"))
+      const again = { ...member(1, "came as an edit"), updateId: UpdateId.make(50) }
+      const outcomes = yield* create(again, member(2, "new"))
+      assert.deepStrictEqual(
+        outcomes.map(({ note }) => note.id === first?.note.id),
+        [false, true]
+      )
+      assert.lengthOf((yield* textOf(first!.note.path)).match(/^came as an edit$/gm) ?? [], 1)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.live("an edit rewrites the message's block; an edit of an unknown message is left to the caller", () =>
     Effect.gen(function* () {
       const [outcome] = yield* create(member(1, "teh plan"), member(2, "stays"))

@@ -19,7 +19,12 @@ const rules: WindowRules = { quiet: 30_000, max: 300_000, settle: 1000 }
 const member = (
   id: number,
   date: number,
-  extra: { readonly albumId?: string; readonly forwarded?: boolean; readonly receivedAt?: number } = {}
+  extra: {
+    readonly albumId?: string
+    readonly forwarded?: boolean
+    readonly receivedAt?: number
+    readonly edited?: number
+  } = {}
 ): WindowMember => ({
   updateId: UpdateId.make(id),
   receivedAt: extra.receivedAt ?? date * 1000,
@@ -31,6 +36,7 @@ const member = (
     text: plain(`message ${id}`),
     attachments: [],
     ...(extra.albumId === undefined ? {} : { albumId: extra.albumId }),
+    ...(extra.edited === undefined ? {} : { editDate: extra.edited }),
     ...(extra.forwarded === true ? { origin: { _tag: "HiddenUser" as const, date, name: "Bob" } } : {})
   })
 })
@@ -171,12 +177,24 @@ describe("Aggregator", () => {
     Effect.gen(function* () {
       const { aggregator, offer, units } = yield* harness()
       yield* offer(member(1, 0))
-      const edited = { updateId: UpdateId.make(9), message: member(1, 5).message }
-      assert.isDefined(aggregator.replace(edited))
+      const edited = { updateId: UpdateId.make(9), message: member(1, 0, { edited: 5 }).message }
+      assert.isDefined(aggregator.merge(edited))
       yield* TestClock.adjust("31 seconds")
-      assert.strictEqual(units[0]?.members[0]?.message.date, 5)
+      assert.strictEqual(units[0]?.members[0]?.message.editDate, 5)
       assert.deepStrictEqual(units[0]?.absorbed, [edited.updateId])
-      assert.isUndefined(aggregator.replace(edited))
+      assert.isUndefined(aggregator.merge(edited))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("an edit that comes before its message is the message, once", () =>
+    Effect.gen(function* () {
+      const { offer, units } = yield* harness()
+      yield* offer(member(1, 0, { edited: 5 }))
+      yield* offer({ ...member(1, 0), updateId: UpdateId.make(2) })
+      yield* TestClock.adjust("31 seconds")
+      assert.deepStrictEqual(units.map(ids), [[1]])
+      assert.strictEqual(units[0]?.members[0]?.message.editDate, 5)
+      assert.deepStrictEqual(units[0]?.absorbed, [UpdateId.make(2)])
     }).pipe(Effect.scoped)
   )
 
