@@ -152,7 +152,7 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
     })
   )
 
-  it.effect("clears what a killed git left, finishes a checkout cut short, and packs nothing away", () =>
+  it.effect("clears what a killed git left and finishes a checkout cut short", () =>
     Effect.gen(function* () {
       const key = baseOf("stale")
       const projection = yield* GitProjection
@@ -191,6 +191,12 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
         Layer.fresh(GitProjection.layer({ directory: join(root, "kb"), settle }))
       )
       assert.deepStrictEqual([projected.head, projected.imported], [ahead.head + 1, 1])
+      // Of all that differs only this is the person's.
+      const [revision] = yield* (yield* RevisionLog).read(key, ahead.head, 10)
+      assert.deepStrictEqual(
+        [revision?.files.map((file) => file.path), projected.conflicts],
+        [["kept.md"], []]
+      )
       assert.strictEqual(show(directory, "kept.md"), "edited by hand\n")
       const left = fs.readdirSync(dotGit, { recursive: true }).map(String)
       assert.deepStrictEqual(
