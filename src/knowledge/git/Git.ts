@@ -100,7 +100,9 @@ const environment = (repository: Repository, path: string, index: string | undef
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-export const bytesOf = (text: string): Stream.Stream<Uint8Array> => Stream.make(encoder.encode(text))
+/** Standard input of commands that read lines. */
+export const linesOf = (lines: ReadonlyArray<string>): Stream.Stream<Uint8Array> =>
+  Stream.make(encoder.encode(lines.map((line) => `${line}\n`).join("")))
 
 export class Git extends Context.Service<
   Git,

@@ -20,6 +20,7 @@ import {
   type LeftOut,
   sameEntry
 } from "./PersonChanges.ts"
+import { importedRef, type Refs } from "./Place.ts"
 import { asMode, type TreeChange, unprojectable } from "./Tree.ts"
 import type { WorkTree } from "./WorkTree.ts"
 
@@ -31,6 +32,16 @@ const entryProblem = (change: TreeChange, size: number): string | undefined => {
   if (change.after === undefined) return undefined
   if (asMode(change.after.mode) === undefined) return "it is a repository of its own (a submodule)"
   return size > largestFile ? "it is larger than 50 MB" : undefined
+}
+
+/** The branch is at a commit that is none of ours. */
+export interface Foreign {
+  readonly tip: string
+  /** The last commit of ours it has among its ancestors. */
+  readonly base: string | undefined
+  readonly refs: Refs
+  /** A projection that was not finished has taken it into the log. */
+  readonly imported: boolean
 }
 
 export const makePersonCommits = Effect.fnUntraced(function* (workTree: WorkTree) {
@@ -151,13 +162,9 @@ export const makePersonCommits = Effect.fnUntraced(function* (workTree: WorkTree
    * `refs/imported/`, and what the person changed since the fork, and since what we last gave them, becomes
    * one revision on top.
    */
-  const importTip = Effect.fnUntraced(function* (
-    ground: Ground,
-    tip: string,
-    base: string | undefined,
-    checkedOut: string | undefined
-  ) {
+  const importTip = Effect.fnUntraced(function* (ground: Ground, { base, imported, refs, tip }: Foreign) {
     const { repository } = ground
+    const { checkedOut } = refs
     yield* git.text(repository, ["update-ref", `refs/imported/${tip}`, tip])
     const theirs = yield* workTree.difference(repository, base ?? emptyTree, tip)
     const given = byPath(yield* workTree.difference(repository, checkedOut ?? emptyTree, tip))
@@ -170,6 +177,7 @@ export const makePersonCommits = Effect.fnUntraced(function* (workTree: WorkTree
     const placeOf = besides(logged, ground.revision)
     const changed = theirs.filter((change) => change.garbled || given.has(change.path))
     const { problems, usable } = yield* withSizes(repository, changed)
+    if (imported) return { revisions: [], conflicts: [], leftOut: problems } satisfies Imported
     const wanted: Array<TreeChange> = []
     const conflicts: Array<Conflict> = []
     const copies: Array<FileChange> = []
@@ -193,30 +201,25 @@ export const makePersonCommits = Effect.fnUntraced(function* (workTree: WorkTree
       }
       wanted.push({ ...change, path: place })
     }
-    if (wanted.length === 0) return { revisions: [], conflicts, leftOut: problems } satisfies Imported
-    const { author, date, message } = readCommit(yield* rawCommit(repository, tip))
-    const files = [...(yield* store(ground, wanted)), ...copies]
-    const text = `${message}\n\nImported from commit ${tip}`.trim()
-    const number = yield* log.appendAt(ground.key, ground.revision, {
-      kind: "person",
-      author,
-      date,
-      message: text,
-      files
-    })
-    return { revisions: [number], conflicts, leftOut: problems } satisfies Imported
+    const revisions: Array<RevisionNumber> = []
+    if (wanted.length > 0) {
+      const { author, date, message } = readCommit(yield* rawCommit(repository, tip))
+      const files = [...(yield* store(ground, wanted)), ...copies]
+      const text = `${message}\n\nImported from commit ${tip}`.trim()
+      const revision = { kind: "person" as const, author, date, message: text, files }
+      revisions.push(yield* log.appendAt(ground.key, ground.revision, revision))
+    }
+    // What the person does to these files from now on is another change, not a conflict with this one.
+    yield* git.text(repository, ["update-ref", importedRef, tip])
+    return { revisions, conflicts, leftOut: problems } satisfies Imported
   })
 
   /** The person's commits on their branch, which is not one of ours. */
-  const importAll = Effect.fn("PersonCommits.import")(function* (
-    ground: Ground,
-    tip: string,
-    base: string | undefined,
-    checkedOut: string | undefined
-  ) {
-    const commits = base === ground.projected ? yield* linear(ground.repository, base, tip) : undefined
+  const importAll = Effect.fn("PersonCommits.import")(function* (ground: Ground, foreign: Foreign) {
+    const onTop = foreign.base === ground.projected && !foreign.imported
+    const commits = onTop ? yield* linear(ground.repository, foreign.base, foreign.tip) : undefined
     const kept = commits === undefined ? undefined : yield* importLinear(ground, commits)
-    return kept ?? (yield* importTip(ground, tip, base, checkedOut))
+    return kept ?? (yield* importTip(ground, foreign))
   })
 
   return { isAncestor, mergeBase, import: importAll }

@@ -10,6 +10,8 @@ import { Git, GitError, type Repository } from "./Git.ts"
 
 export const mainRef = "refs/heads/main"
 export const checkedOutRef = "refs/zapiska/checked-out"
+/** The last of the person's commits that was taken into the log otherwise than as it is. */
+export const importedRef = "refs/zapiska/imported"
 
 /** Files programs leave beside what people write. A person's own `.gitignore` adds to it. */
 const excluded = [
@@ -142,6 +144,7 @@ export interface Refs {
   /** The last commit the working tree was made to match. */
   readonly checkedOut: string | undefined
   readonly main: string | undefined
+  readonly imported: string | undefined
 }
 
 export const readRefs = Effect.fnUntraced(function* (repository: Repository) {
@@ -151,7 +154,8 @@ export const readRefs = Effect.fnUntraced(function* (repository: Repository) {
     "--format=%(refname) %(objectname)",
     mainRef,
     projectedRef,
-    checkedOutRef
+    checkedOutRef,
+    importedRef
   ])
   const found = new Map(
     out
@@ -162,7 +166,8 @@ export const readRefs = Effect.fnUntraced(function* (repository: Repository) {
   return {
     projected: found.get(projectedRef),
     checkedOut: found.get(checkedOutRef),
-    main: found.get(mainRef)
+    main: found.get(mainRef),
+    imported: found.get(importedRef)
   } satisfies Refs
 })
 

@@ -2,19 +2,28 @@
  * One repository brought in step with its log and its person: revisions become commits, the person's
  * changes become revisions, then files, index and branch follow, in an order that can be cut anywhere.
  */
-import { Effect, Stream } from "effect"
+import { Effect } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Author } from "../../domain/Note.ts"
 import { reach } from "../../ops/Failpoint.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
 import { makeAdvance, type State } from "./Advance.ts"
 import { releaseIndexLock, remove, takeIndexLock } from "./Disk.ts"
-import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
+import { emptyTree, Git, GitError, linesOf, type Repository } from "./Git.ts"
 import { makeIndexWriter } from "./IndexWriter.ts"
 import type { Conflict, Ground, Imported, LeftOut } from "./PersonChanges.ts"
 import { makePersonCommits } from "./PersonCommits.ts"
 import { makePersonEdits } from "./PersonEdits.ts"
-import { busyWith, checkedOutRef, clearLeftovers, mainRef, prepare, type Refs, readRefs } from "./Place.ts"
+import {
+  busyWith,
+  checkedOutRef,
+  clearLeftovers,
+  importedRef,
+  mainRef,
+  prepare,
+  type Refs,
+  readRefs
+} from "./Place.ts"
 import type { TreeChange } from "./Tree.ts"
 import { makeWorkTree } from "./WorkTree.ts"
 
@@ -93,9 +102,13 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
       if (refused.length > 0) return "refused"
       yield* workTree.installIndex(repository, step.baseline, target, step.changes)
       const before = step.refs.main ?? "0".repeat(40)
-      const update = `update ${mainRef} ${target} ${before}\nupdate ${checkedOutRef} ${target}\n`
+      const update = [
+        `update ${mainRef} ${target} ${before}`,
+        `update ${checkedOutRef} ${target}`,
+        ...(step.refs.imported === undefined ? [] : [`delete ${importedRef}`])
+      ]
       const moved = yield* git.run(repository, ["update-ref", "--stdin"], {
-        input: Stream.make(new TextEncoder().encode(update))
+        input: linesOf(update)
       })
       // A commit of the person's came first.
       return moved.code === 0 ? "moved" : "again"
@@ -150,7 +163,14 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     }
     const { base, foreign } = yield* whereIsMain(repository, refs, projected)
     const commits =
-      foreign === undefined ? none : yield* personCommits.import(ground, foreign, base, refs.checkedOut)
+      foreign === undefined
+        ? none
+        : yield* personCommits.import(ground, {
+            tip: foreign,
+            base,
+            refs,
+            imported: refs.imported === foreign
+          })
     if (commits.revisions.length > 0) return result("again", commits)
     const baseline = foreign ?? refs.checkedOut
     const since = yield* numberOf(state, repository, foreign === undefined ? refs.checkedOut : base)

@@ -6,7 +6,7 @@ import * as fs from "node:fs/promises"
 import { Effect, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { disk, type Observed, observe, ownFolder, put, putNew, remove, smallFile } from "./Disk.ts"
-import { Git, type Repository } from "./Git.ts"
+import { Git, linesOf, type Repository } from "./Git.ts"
 import { asMode, parseBatch, parseChanges, parseStatus, type TreeChange, type TreeEntry } from "./Tree.ts"
 
 /** Contents are read from git in groups of about this many bytes. */
@@ -18,9 +18,6 @@ const inOneTurn = 32
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-const lines = (texts: ReadonlyArray<string>) =>
-  Stream.make(encoder.encode(texts.map((one) => `${one}\n`).join("")))
-
 export interface CheckoutOptions {
   readonly changes: ReadonlyArray<TreeChange>
   /** Paths that stay as they are: files of a person that cannot be part of the log. */
@@ -59,7 +56,7 @@ export const makeWorkTree = Effect.gen(function* () {
 
   const sizes = Effect.fnUntraced(function* (repository: Repository, oids: ReadonlyArray<string>) {
     if (oids.length === 0) return new Map<string, number>()
-    const out = yield* git.text(repository, ["cat-file", "--batch-check"], { input: lines(oids) })
+    const out = yield* git.text(repository, ["cat-file", "--batch-check"], { input: linesOf(oids) })
     return new Map(
       out
         .trimEnd()
@@ -74,7 +71,7 @@ export const makeWorkTree = Effect.gen(function* () {
   const contents = (repository: Repository, oids: ReadonlyArray<string>) =>
     oids.length === 0
       ? Effect.succeed(new Map<string, Uint8Array>() as ReadonlyMap<string, Uint8Array>)
-      : Effect.map(git.bytes(repository, ["cat-file", "--batch"], { input: lines(oids) }), parseBatch)
+      : Effect.map(git.bytes(repository, ["cat-file", "--batch"], { input: linesOf(oids) }), parseBatch)
 
   /** Entries in groups whose contents may be in memory together. */
   const grouped = Effect.fnUntraced(function* (repository: Repository, changes: ReadonlyArray<TreeChange>) {

@@ -206,6 +206,30 @@ layerOf(layer, { excludeTestServices: true })("a person's changes", (it) => {
     })
   )
 
+  it.effect("an edit on top of an amended commit is one more revision, and no conflict", () =>
+    Effect.gen(function* () {
+      const { directory, key } = yield* start("amended-edited")
+      save(directory, b, "")
+      git(directory, "commit", "-qa", "--amend", "-m", "Emptied")
+      save(directory, b, "filled again\n")
+      const projected = yield* projectSettled(key)
+      assert.deepStrictEqual([projected.imported, projected.conflicts], [2, []])
+      assert.strictEqual(show(directory, b), "filled again\n")
+      assert.deepStrictEqual(yield* expectSound(key), [])
+      // Going back to it is a change like any other.
+      git(
+        directory,
+        "reset",
+        "-q",
+        "--hard",
+        git(directory, "for-each-ref", "--format=%(objectname)", "refs/imported").trim()
+      )
+      yield* projectSettled(key)
+      assert.strictEqual(show(directory, b), "")
+      assert.deepStrictEqual(yield* expectSound(key), [])
+    })
+  )
+
   it.effect("merged and rebased history is kept and its content becomes a revision", () =>
     Effect.gen(function* () {
       const { directory, key } = yield* start("merged")
