@@ -104,6 +104,6 @@ layerOf(layer, { excludeTestServices: true })("a killed projector", (it) => {
         // Vacuous if the kills came before or after the work.
         assert.isAbove(midway, 0)
       }),
-    120_000
+    300_000
   )
 })
