@@ -1,49 +1,37 @@
-/**
- * A note as messages in the chat: its title, then its text. What Telegram can show (bold, code) it shows; the
- * rest of the Markdown stays as it is in the file, without the backslashes that only Markdown needs.
- */
-import { compose, type Piece } from "../domain/FormattedText.ts"
+/** A note as messages in the chat: as a reader sees it, without its front matter. */
+import { type FormattedText, plain } from "../domain/FormattedText.ts"
+import { type Parts, split as partsOf, read } from "../knowledge/FrontMatter.ts"
+import { cleanText } from "../knowledge/NoteFile.ts"
 import type { OutgoingContent } from "../telegram/BotPort.ts"
+import { fromMarkdown, split } from "../telegram/RichText.ts"
 
 /** Enough to read a note in a chat; the whole of a longer one is in the repository. */
 const shown = 12_000
 
-const frontMatter = /^---\n[\s\S]*?\n---\n+/
-const heading = /^# (.+)\n+/
+/** Marks and addresses are not shown, so it takes more Markdown than that; somebody's megabytes are not read. */
+const longest = 8 * shown
 
-/** A fenced block, code in a line, bold text, an escaped character, the blanks of a line break: what begins first. */
-const markup =
-  /^(?<fence>`{3,})(?<language>[^`\n]*)\n(?<block>(?:.*\n)*?)\k<fence>$|(?<!`)(?<ticks>`+)(?!`)(?<code>[^\n]*?[^`\n])\k<ticks>(?!`)|\*\*(?<bold>[^\s*](?:[^*\n\\]|\\.)*?)\*\*|\\(?<escaped>[!-/:-@[-`{-~])| +$/gm
+const more = "…"
 
-const unescaped = (text: string): string => text.replace(/\\([!-/:-@[-`{-~])/g, "$1")
-
-export const piecesOf = (markdown: string): ReadonlyArray<Piece> => {
-  const pieces: Array<Piece> = []
-  let from = 0
-  for (const match of markdown.matchAll(markup)) {
-    pieces.push(markdown.slice(from, match.index))
-    from = match.index + match[0].length
-    const { language = "", block, code, bold, escaped = "" } = match.groups ?? {}
-    if (block !== undefined) {
-      pieces.push({ type: "pre", text: block.replace(/\n$/, ""), ...(language === "" ? {} : { language }) })
-    } else if (code !== undefined) pieces.push({ type: "code", text: code })
-    else if (bold !== undefined) pieces.push({ type: "bold", text: unescaped(bold) })
-    else pieces.push(escaped)
-  }
-  return [...pieces, markdown.slice(from)]
+const cut = (text: FormattedText, isWhole: boolean): FormattedText => {
+  const [first = text, ...rest] = split(text, { units: shown, entities: Number.POSITIVE_INFINITY })
+  if (isWhole && rest.length === 0) return text
+  return { text: `${first.text.trimEnd()}\n\n${more}`, entities: first.entities }
 }
 
-export const noteContents = (file: Uint8Array): ReadonlyArray<OutgoingContent> => {
-  const text = new TextDecoder().decode(file).replace(frontMatter, "")
-  const title = unescaped(heading.exec(text)?.[1] ?? "")
-  const body = text.replace(heading, "").trim()
-  const cut = body.length > shown ? `${body.slice(0, shown).trimEnd()}\n\n…` : body
-  const pieces = piecesOf(cut)
-  return [
-    {
-      _tag: "Text",
-      text: title === "" ? compose(...pieces) : compose({ type: "bold", text: title }, "\n\n", ...pieces),
-      linkPreview: false
-    }
-  ]
+/** A note of pictures without names, or of nothing: it still has a title. */
+const titleOf = ({ yaml }: Parts): FormattedText => {
+  const title = read(yaml).title?.trim() ?? ""
+  return title === ""
+    ? plain(more)
+    : { text: title, entities: [{ type: "bold", offset: 0, length: title.length }] }
+}
+
+export const noteContents = (
+  file: Uint8Array
+): ReadonlyArray<Extract<OutgoingContent, { readonly _tag: "Text" }>> => {
+  const parts = partsOf(cleanText(new TextDecoder().decode(file)))
+  const isWhole = parts.body.length <= longest
+  const text = cut(fromMarkdown(isWhole ? parts.body : parts.body.slice(0, longest)), isWhole)
+  return [{ _tag: "Text", text: text.text === "" ? titleOf(parts) : text, linkPreview: false }]
 }
