@@ -3,7 +3,18 @@
  * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
  * so that after a crash the engine delivers again exactly what was not.
  */
-import { Array as Arr, Cause, Clock, Duration, Effect, Metric, Option, Schema, Semaphore } from "effect"
+import {
+  Array as Arr,
+  Cause,
+  Clock,
+  Duration,
+  Effect,
+  Fiber,
+  Metric,
+  Option,
+  Schema,
+  Semaphore
+} from "effect"
 import { ClusterSchema, Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"

@@ -6,6 +6,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { type SqlClient, type SqlError, SqlSchema } from "effect/sql"
 import { type BotId, type TenantId, UpdateId } from "../domain/Ids.ts"
 import { reach } from "../ops/Failpoint.ts"
+import * as GroupCommit from "./GroupCommit.ts"
 import { TenantScope } from "./TenantScope.ts"
 
 export interface UpdateKey {
@@ -50,6 +51,13 @@ export class HandledUpdates extends Context.Service<
 
 const Row = Schema.Struct({ update_id: Schema.BigInt })
 
+interface Question {
+  readonly key: UpdateKey
+  readonly updates: ReadonlyArray<UpdateId>
+}
+
+const botOf = ({ tenant, botId }: UpdateKey): string => `${tenant}/${botId}`
+
 const idsOf = (rows: ReadonlyArray<typeof Row.Type>): ReadonlySet<UpdateId> =>
   new Set(rows.map((row) => UpdateId.make(Number(row.update_id))))
 
@@ -68,6 +76,36 @@ const make = Effect.gen(function* () {
         RETURNING update_id`
     })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die))
 
+  const find = ({ tenant, botId }: UpdateKey, updates: ReadonlyArray<UpdateId>) =>
+    scope.transaction(tenant, (sql) =>
+      SqlSchema.findAll({
+        Request: Schema.Void,
+        Result: Row,
+        execute: () => sql`
+          SELECT update_id FROM handled_updates
+          WHERE tenant_id = ${tenant} AND bot_id = ${botId}::bigint AND update_id = ANY(ARRAY(
+            SELECT id::bigint FROM jsonb_array_elements_text(${JSON.stringify(updates)}::jsonb) AS one(id)))`
+      })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die), Effect.map(idsOf))
+    )
+
+  /** After a restart every conversation asks at once: one look answers all who ask in the meantime. */
+  const look = yield* GroupCommit.make({
+    batch: 500,
+    parallel: 1,
+    write: (questions: ReadonlyArray<Question>) =>
+      Effect.gen(function* () {
+        const answers = new Map<string, ReadonlySet<UpdateId>>()
+        for (const [bot, ofBot] of Map.groupBy(questions, ({ key }) => botOf(key))) {
+          const updates = ofBot.flatMap((question) => question.updates)
+          answers.set(bot, yield* find(ofBot[0]!.key, updates))
+        }
+        return questions.map(({ key, updates }) => {
+          const handled = answers.get(botOf(key))!
+          return new Set(updates.filter((update) => handled.has(update)))
+        })
+      }).pipe(Effect.withSpan("HandledUpdates.among"))
+  })
+
   return HandledUpdates.of({
     once: (key, updates, unit, effects) =>
       scope
@@ -80,18 +118,7 @@ const make = Effect.gen(function* () {
           })
         )
         .pipe(Effect.tap(reach("committed"))),
-    among: Effect.fn("HandledUpdates.among")(function* (key, updates) {
-      if (updates.length === 0) return new Set<UpdateId>()
-      const rows = yield* scope.transaction(key.tenant, (sql) =>
-        SqlSchema.findAll({
-          Request: Schema.Void,
-          Result: Row,
-          execute: () => sql`
-            SELECT update_id FROM handled_updates
-            WHERE bot_id = ${key.botId}::bigint AND ${sql.in("update_id", updates)}`
-        })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die))
-      )
-      return idsOf(rows)
-    })
+    among: (key, updates) =>
+      updates.length === 0 ? Effect.succeed(new Set<UpdateId>()) : look({ key, updates })
   })
 })
