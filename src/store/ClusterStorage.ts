@@ -24,7 +24,11 @@ export class Duplicates extends Context.Service<Duplicates, Set<string>>()("zapi
   static readonly layer = Layer.sync(Duplicates, () => new Set<string>())
 }
 
-const limits = { batch: 200, parallel: 2 }
+const limits = {
+  /** The engine hands messages out in the order of their rows. */
+  requests: { batch: 200, parallel: "in order" },
+  replies: { batch: 200, parallel: 2 }
+} as const
 
 /** Longer keys are digested by the engine before they are stored. */
 const keyLimit = 255
@@ -61,7 +65,7 @@ const make = Effect.gen(function* () {
 
   /** The ids of the requests that were not there before, in one statement. */
   const saveRequest = yield* GroupCommit.make({
-    ...limits,
+    ...limits.requests,
     write: (rows: ReadonlyArray<RequestRow>) =>
       sql<{ id: bigint }>`
         INSERT INTO cluster_messages
@@ -82,7 +86,7 @@ const make = Effect.gen(function* () {
   })
 
   const saveExit = yield* GroupCommit.make({
-    ...limits,
+    ...limits.replies,
     write: (replies: ReadonlyArray<Reply.WithExitEncoded>) =>
       sql`
         WITH reply AS (

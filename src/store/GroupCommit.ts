@@ -11,15 +11,18 @@ interface Waiting<A, B, E> {
 
 /**
  * `write` gets the items in the order they came and answers for each. When it fails, every item of its batch
- * fails. At most `batch` items at once and `parallel` batches.
+ * fails. At most `batch` items at once and `parallel` batches. With `"in order"` there is one batch at a time, and
+ * one that fails takes with it those that wait behind it: nothing is ever written before what came earlier.
  */
 export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   readonly batch: number
-  readonly parallel: number
+  readonly parallel: number | "in order"
   readonly write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
 }): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: Array<Waiting<A, B, E>> = []
   let writing = 0
+  const inOrder = options.parallel === "in order"
+  const parallel = options.parallel === "in order" ? 1 : options.parallel
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
 
@@ -41,7 +44,12 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
       return Effect.void
     }
     return Effect.exit(options.write(batch.map(({ item }) => item))).pipe(
-      Effect.flatMap((exit) => settle(batch, exit)),
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit) || !inOrder) return settle(batch, exit)
+        const behind = waiting
+        waiting = []
+        return settle([...batch, ...behind], exit)
+      }),
       Effect.onInterrupt(() => settle(batch, Exit.failCause(Cause.interrupt()))),
       Effect.andThen(drain)
     )
@@ -51,7 +59,7 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
     Effect.suspend(() => {
       const result = Deferred.makeUnsafe<B, E>()
       waiting.push({ item, result })
-      if (writing >= options.parallel) return Deferred.await(result)
+      if (writing >= parallel) return Deferred.await(result)
       writing++
       // Yields first, so that whoever writes in the same breath is in the same batch.
       return Effect.forkIn(Effect.andThen(Effect.yieldNow, drain), scope).pipe(

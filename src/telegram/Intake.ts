@@ -5,7 +5,20 @@
  * No offset is kept across starts: Telegram then gives the oldest updates it has no confirmation of, and the
  * store drops the ones it knows. An offset at rest could only be wrong (another token, numbers begun anew).
  */
-import { Clock, Context, Duration, Effect, Layer, Metric, Option, Random, Schema } from "effect"
+import {
+  type Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Metric,
+  Option,
+  Random,
+  Schema,
+  Semaphore
+} from "effect"
 import type { BotId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { type BotUnknown, Unauthorized } from "./BotError.ts"
@@ -41,7 +54,11 @@ export class UpdateNotStored extends Schema.TaggedError<UpdateNotStored>()("Upda
 export class UpdateSink extends Context.Service<
   UpdateSink,
   {
-    /** Ends when the update is durable. `raw` is what Telegram sent, `decoded` the same in our words. */
+    /**
+     * Ends when the update is durable. `raw` is what Telegram sent, `decoded` the same in our words. Updates of one
+     * conversation may be handed over together: they are stored in the order of the calls, and when one is not,
+     * neither are those called after it.
+     */
     readonly receive: (
       bot: BotKey,
       botId: BotId,
@@ -87,11 +104,10 @@ export const allowedUpdates = [
 
 /** The most Telegram gives at once. */
 const batchSize = 100
-const storedAtOnce = 32
 /** An empty answer sooner than this was no long poll; asking again at once would be a busy loop. */
 const tooSoon = 500
 
-/** Updates of one conversation, in the order they came; different conversations need not wait for each other. */
+/** Updates of one conversation, in the order they came. */
 const byConversation = (updates: ReadonlyArray<Received>): ReadonlyArray<ReadonlyArray<Received>> => [
   ...Map.groupBy(updates, ({ decoded }) => {
     const place = conversationOf(decoded)
@@ -102,6 +118,12 @@ const byConversation = (updates: ReadonlyArray<Received>): ReadonlyArray<Readonl
 interface Received {
   readonly raw: unknown
   readonly decoded: IncomingUpdate
+}
+
+/** What updates that are stored together share. `broken`: one of them was not stored. */
+interface Line {
+  readonly admissions: Semaphore.Semaphore
+  broken: boolean
 }
 
 /** Labels of metrics: never more of them than Telegram has fields. */
@@ -115,8 +137,15 @@ const make = Effect.gen(function* () {
   const sink = yield* UpdateSink
   const answered = new Map<string, number>()
 
-  const store = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, { raw, decoded }: Received) {
-    const admission = yield* permission.admit(bot, decoded)
+  /** `behind`: left alone, for one before it was not stored. */
+  const store = Effect.fnUntraced(function* (
+    bot: BotKey,
+    botId: BotId,
+    { raw, decoded }: Received,
+    line: Line
+  ) {
+    const admission = yield* line.admissions.withPermit(permission.admit(bot, decoded))
+    if (line.broken) return "behind"
     if (admission === "stranger") return yield* Metric.update(updatesRefused, 1)
     const kept = admission === "claimed" ? withoutClaim(raw) : raw
     const outcome = yield* sink.receive(
@@ -128,30 +157,56 @@ const make = Effect.gen(function* () {
     yield* Metric.update(outcome === "stored" ? updatesStored : updatesDuplicated, 1)
   })
 
-  /** Again and again until it is stored: what is not must never be confirmed, and all behind it waits. */
-  const stored = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, received: Received) {
-    const { updateId, _tag } = received.decoded
-    const attempt = store(bot, botId, received).pipe(
-      // The trace of an update begins here, not in a poll that may have brought a hundred.
-      Effect.withSpan("Intake.receive", {
-        root: true,
-        attributes: { "bot.id": botId, "update.id": updateId, "update.kind": _tag }
-      })
-    )
-    for (let nth = 0; ; nth++) {
-      const failed = yield* attempt.pipe(
-        Effect.as(undefined),
-        Effect.catchCause((cause) => Effect.succeed(cause))
+  /**
+   * Stores the updates of one conversation, all at once: they get in line in their order, and one durable write
+   * takes them all. Again and again until they are stored: what is not must never be confirmed, and all behind
+   * it waits. After a failure one by one, so that none overtakes another.
+   */
+  const stored = Effect.fnUntraced(function* (
+    bot: BotKey,
+    botId: BotId,
+    updates: ReadonlyArray<Received>,
+    admissions: Semaphore.Semaphore
+  ) {
+    const attempt = (received: Received, line: Line) =>
+      store(bot, botId, received, line).pipe(
+        // The trace of an update begins here, not in a poll that may have brought a hundred.
+        Effect.withSpan("Intake.receive", {
+          root: true,
+          attributes: {
+            "bot.id": botId,
+            "update.id": received.decoded.updateId,
+            "update.kind": received.decoded._tag
+          }
+        }),
+        Effect.onError(() =>
+          Effect.sync(() => {
+            line.broken = true
+          })
+        ),
+        Effect.exit
       )
-      if (failed === undefined) return
-      const wait = backoff(nth, yield* Random.next)
-      yield* Metric.update(storeFailures, 1)
-      yield* Effect.logError(
-        `Update ${updateId} could not be stored and is not confirmed; next try in ${Duration.format(wait)}`,
-        failed
-      )
-      yield* Effect.sleep(wait)
+    const together = { admissions, broken: false }
+    const first = yield* Effect.forEach(updates, (one) => attempt(one, together), {
+      concurrency: "unbounded"
+    })
+    for (const [index, update] of updates.entries()) {
+      const alone = Effect.suspend(() => attempt(update, { admissions, broken: false }))
+      let exit = first[index]!
+      if (Exit.isSuccess(exit) && exit.value === "behind") exit = yield* alone
+      for (let nth = 0; Exit.isFailure(exit); nth++, exit = yield* alone)
+        yield* rest(update.decoded.updateId, exit.cause, nth)
     }
+  })
+
+  const rest = Effect.fnUntraced(function* (updateId: number, cause: Cause.Cause<unknown>, nth: number) {
+    const wait = backoff(nth, yield* Random.next)
+    yield* Metric.update(storeFailures, 1)
+    yield* Effect.logError(
+      `Update ${updateId} could not be stored and is not confirmed; next try in ${Duration.format(wait)}`,
+      cause
+    )
+    yield* Effect.sleep(wait)
   })
 
   const count = Effect.fnUntraced(function* (raw: unknown, decoded: IncomingUpdate) {
@@ -177,11 +232,12 @@ const make = Effect.gen(function* () {
       next = Math.max(next ?? 0, id + 1)
       received.push({ raw, decoded })
     }
-    yield* Effect.forEach(
-      byConversation(received),
-      (updates) => Effect.forEach(updates, (one) => stored(bot, botId, one), { discard: true }),
-      { concurrency: storedAtOnce, discard: true }
-    )
+    // Who claims the bot is admitted before what they sent next is looked at.
+    const admissions = yield* Semaphore.make(1)
+    yield* Effect.forEach(byConversation(received), (updates) => stored(bot, botId, updates, admissions), {
+      concurrency: "unbounded",
+      discard: true
+    })
     return next
   })
 

@@ -7,6 +7,7 @@ import { CallFailed, GrammyApi, type PollOptions } from "../../src/telegram/Gram
 import { allowedUpdates, Intake, UpdateNotStored, UpdateSink } from "../../src/telegram/Intake.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
 import { type Admission, Permission } from "../../src/telegram/Permission.ts"
+import { conversationOf } from "../../src/telegram/UpdateDecoder.ts"
 import { messageUpdate } from "./updates.ts"
 
 const bot = { tenant: defaultTenant, app: defaultApp }
@@ -42,14 +43,29 @@ const world = Effect.fnUntraced(function* (options: {
         return answer
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => void aborted.push(polls.length))))
   })
+  /** The last one each conversation handed over, settled with whether it was stored. */
+  const last = new Map<string, Deferred.Deferred<boolean>>()
   const sink = UpdateSink.of({
     receive: (_bot, _id, raw, decoded) =>
       Effect.gen(function* () {
-        const nth = tries.get(decoded.updateId) ?? 0
-        tries.set(decoded.updateId, nth + 1)
-        const outcome = yield* options.receive?.(decoded.updateId, nth) ?? Effect.succeed("stored" as const)
-        received.push({ raw, decoded })
-        return outcome
+        const conversation = String(conversationOf(decoded)?.chat.id)
+        const before = last.get(conversation)
+        const mine = yield* Deferred.make<boolean>()
+        last.set(conversation, mine)
+        return yield* Effect.gen(function* () {
+          if (before !== undefined && !(yield* Deferred.await(before)))
+            return yield* new UpdateNotStored({ reason: "behind one that was not" })
+          const nth = tries.get(decoded.updateId) ?? 0
+          tries.set(decoded.updateId, nth + 1)
+          const outcome = yield* options.receive?.(decoded.updateId, nth) ?? Effect.succeed("stored" as const)
+          received.push({ raw, decoded })
+          return outcome
+        }).pipe(
+          Effect.onExit((exit) => {
+            if (last.get(conversation) === mine) last.delete(conversation)
+            return Deferred.succeed(mine, Exit.isSuccess(exit))
+          })
+        )
       })
   })
   const permission = Layer.mock(Permission, {

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as GroupCommit from "../../src/store/GroupCommit.ts"
+
+/** A store that takes a second for a batch and refuses those that hold a refused item. */
+const world = Effect.fnUntraced(function* (options: {
+  readonly batch: number
+  readonly parallel: number | "in order"
+  readonly refused?: number
+}) {
+  const batches: Array<ReadonlyArray<number>> = []
+  const write = yield* GroupCommit.make({
+    ...options,
+    write: (items: ReadonlyArray<number>) =>
+      Effect.gen(function* () {
+        batches.push(items)
+        yield* Effect.sleep("1 second")
+        if (options.refused !== undefined && items.includes(options.refused))
+          return yield* Effect.fail("refused")
+        return items.map((item) => item * 10)
+      })
+  })
+  return { batches, write: (item: number) => Effect.forkChild(write(item), { startImmediately: true }) }
+})
+
+describe("GroupCommit", () => {
+  it.effect("what comes while a batch is written is one batch, and each gets its own answer", () =>
+    Effect.gen(function* () {
+      const { batches, write } = yield* world({ batch: 10, parallel: 1 })
+      const first = yield* write(1)
+      yield* TestClock.adjust(0)
+      const rest = yield* Effect.forEach([2, 3, 4], write)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(batches, [[1], [2, 3, 4]])
+      assert.deepStrictEqual(yield* Effect.forEach([first, ...rest], Fiber.join), [10, 20, 30, 40])
+    })
+  )
+
+  it.effect("a batch that fails leaves the others alone", () =>
+    Effect.gen(function* () {
+      const { write } = yield* world({ batch: 2, parallel: 1, refused: 1 })
+      const fibers = yield* Effect.forEach([1, 2, 3, 4], write)
+      yield* TestClock.adjust("2 seconds")
+      const exits = yield* Effect.forEach(fibers, Fiber.await)
+      assert.deepStrictEqual(exits.map(Exit.isSuccess), [false, false, true, true])
+    })
+  )
+
+  it.effect(
+    "in order, a batch that fails takes those behind it with it, and what comes later is written",
+    () =>
+      Effect.gen(function* () {
+        const { batches, write } = yield* world({ batch: 2, parallel: "in order", refused: 1 })
+        const fibers = yield* Effect.forEach([1, 2, 3, 4], write)
+        yield* TestClock.adjust("1 second")
+        const exits = yield* Effect.forEach(fibers, Fiber.await)
+        assert.deepStrictEqual(exits.map(Exit.isSuccess), [false, false, false, false])
+        const later = yield* write(5)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(later), 50)
+        assert.deepStrictEqual(batches, [[1, 2], [5]])
+      })
+  )
+
+  it.effect("whoever is interrupted while waiting holds up nobody", () =>
+    Effect.gen(function* () {
+      const { write } = yield* world({ batch: 1, parallel: 1 })
+      const [gone, stays] = yield* Effect.forEach([1, 2], write)
+      const told = yield* Deferred.make<number>()
+      yield* Effect.forkChild(Effect.flatMap(Fiber.join(stays!), (answer) => Deferred.succeed(told, answer)))
+      yield* Fiber.interrupt(gone!)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* Deferred.await(told), 20)
+    })
+  )
+})
