@@ -2,7 +2,7 @@
  * The one HTTP server of the process: listens, refuses foreign hosts and origins, serves the routes it is
  * given as Layers.
  */
-import { createServer } from "node:http"
+import { createServer, type RequestListener } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Schema } from "effect"
 import {
@@ -45,12 +45,28 @@ export interface HttpServerOptions {
 const reasonOf = (error: HttpServerError.ServeError): string =>
   error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : String(error.cause)
 
+/**
+ * The port is open a moment before the routes are there, and Node leaves a request nobody listens for without
+ * an answer for ever.
+ */
+const createPatientServer = () => {
+  const server = createServer()
+  const notYet: RequestListener = (_request, response) => {
+    response.writeHead(503, { "retry-after": "1", connection: "close" }).end("Starting\n")
+  }
+  server.on("request", notYet)
+  server.on("newListener", (event) => {
+    if (event === "request") server.off("request", notYet)
+  })
+  return server
+}
+
 const listen = ({
   host,
   port,
   alternatives
 }: HttpServerOptions): Layer.Layer<HttpServer.HttpServer, CannotListen> =>
-  NodeHttpServer.layerServer(createServer, {
+  NodeHttpServer.layerServer(createPatientServer, {
     host,
     port,
     // Exit waits for nobody: a page that holds a stream open is cut off.

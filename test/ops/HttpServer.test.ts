@@ -10,6 +10,7 @@ import { processMetrics } from "../../src/ops/Metrics.ts"
 import { opsRoutes } from "../../src/ops/OpsRoutes.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { freePort } from "../support/Application.ts"
 
 const admin = "canary-admin-token-0123456789"
 const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
@@ -248,6 +249,21 @@ describe("the server", () => {
       assert.isFalse(seen.some((span) => span.includes("/health") || span.includes("/metrics")))
       assert.notInclude(seen.join(), admin)
     })
+  )
+
+  it.live("answers requests that come before its routes are there, with come back later", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const routes = Layer.effectDiscard(Effect.sleep("300 millis"))
+      const served = Layer.build(serveHttp(routes, { ...options, port }))
+      yield* Effect.forkScoped(served, { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      const early = yield* Effect.promise((signal) => fetch(`http://127.0.0.1:${port}/`, { signal }))
+      assert.strictEqual(early.status, 503)
+      yield* Effect.sleep("400 millis")
+      const later = yield* Effect.promise((signal) => fetch(`http://127.0.0.1:${port}/`, { signal }))
+      assert.strictEqual(later.status, 404)
+    }).pipe(Effect.timeout("5 seconds"), Effect.scoped)
   )
 
   it.live("closes although a client holds a stream open", () =>
