@@ -31,6 +31,7 @@ import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
+import * as KeptFiles from "./KeptFiles.ts"
 import * as Readiness from "./Readiness.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { Secrets } from "./Secrets.ts"
@@ -63,7 +64,8 @@ const knowledge = Layer.mergeAll(
 /** The bot as Telegram's servers (or the sandbox) see it. Tests put another `BotPort` in its place. */
 export const telegram = GrammyBot.layer().pipe(
   Layer.provideMerge(Pacer.layer),
-  Layer.provideMerge(GrammyApi.layer)
+  Layer.provideMerge(GrammyApi.layer),
+  Layer.provide(KeptFiles.layer)
 )
 
 const outbound = Layer.mergeAll(Outbox.layer, HandledUpdates.layer)

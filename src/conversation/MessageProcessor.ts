@@ -95,7 +95,9 @@ const entriesOf = (
   first: (content: OutgoingContent) => OutboxAction = (content) => ({ _tag: "Send", content })
 ): ReadonlyArray<OutboxEntry> =>
   contents
-    .flatMap(({ text, buttons, ...content }) => {
+    .flatMap((whole): ReadonlyArray<OutgoingContent> => {
+      if (whole._tag !== "Text") return [whole]
+      const { text, buttons, ...content } = whole
       const parts = split(text)
       // Buttons belong under the end of what they are about.
       return parts.map(

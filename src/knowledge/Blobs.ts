@@ -1,6 +1,6 @@
 /** Content-addressed bytes of a tenant: note texts and media. */
 import { createHash } from "node:crypto"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { BlobHash, type TenantId } from "../domain/Ids.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -16,6 +16,13 @@ export class Blobs extends Context.Service<
       tenant: TenantId,
       hashes: ReadonlyArray<BlobHash>
     ) => Effect.Effect<ReadonlyMap<BlobHash, Uint8Array>, SqlError.SqlError>
+    /** Bytes of each; missing blobs are left out of the map. */
+    readonly sizes: (
+      tenant: TenantId,
+      hashes: ReadonlyArray<BlobHash>
+    ) => Effect.Effect<ReadonlyMap<BlobHash, number>, SqlError.SqlError>
+    /** The bytes in chunks, each read when it is asked for; none of a blob that is missing. */
+    readonly read: (tenant: TenantId, hash: BlobHash) => Stream.Stream<Uint8Array, SqlError.SqlError>
   }
 >()("zapiska/knowledge/Blobs") {
   static readonly layer: Layer.Layer<Blobs, never, TenantScope> = Layer.effect(
@@ -30,6 +37,10 @@ export const hashOf = (bytes: Uint8Array): BlobHash =>
 /** Bytes fetched at once: the driver refuses rows over 16 MiB. */
 const piece = 4 * 1024 * 1024
 
+/** Bytes of a chunk of a blob that is read as a stream. */
+const chunk = 1024 * 1024
+
+const measure = decoded(Schema.Struct({ hash: BlobHash, size: Int8 }))
 const whole = decoded(Schema.Struct({ hash: BlobHash, size: Int8, bytes: Schema.NullOr(Schema.Uint8Array) }))
 const part = decoded(Schema.Struct({ bytes: Schema.Uint8Array }))
 
@@ -46,6 +57,16 @@ const make = Effect.gen(function* () {
             WHERE tenant_id = ${tenant} AND hash = ${hash}`)
       ),
       (pieces): Uint8Array => Buffer.concat(pieces.flat().map((one) => one.bytes))
+    )
+
+  const chunkFrom = (tenant: TenantId, hash: BlobHash, from: number) =>
+    scope.transaction(tenant, (sql) =>
+      Effect.map(
+        part(sql`
+          SELECT substring(bytes FROM ${from} FOR ${chunk}) AS bytes FROM blobs
+          WHERE tenant_id = ${tenant} AND hash = ${hash}`),
+        ([row]) => row?.bytes ?? new Uint8Array()
+      )
     )
 
   return Blobs.of({
@@ -73,6 +94,22 @@ const make = Effect.gen(function* () {
         })
       )
       return found
-    })
+    }),
+    sizes: Effect.fn("Blobs.sizes")(function* (tenant, hashes) {
+      if (hashes.length === 0) return new Map()
+      const rows = yield* scope.transaction(tenant, (sql) =>
+        measure(sql`
+          SELECT hash, length(bytes)::bigint AS size FROM blobs
+          WHERE tenant_id = ${tenant} AND hash = ANY(${hashes}::text[])`)
+      )
+      return new Map(rows.map(({ hash, size }) => [hash, size]))
+    }),
+    read: (tenant, hash) =>
+      Stream.paginate(1, (from) =>
+        Effect.map(chunkFrom(tenant, hash, from), (bytes) => [
+          bytes.length === 0 ? [] : [bytes],
+          bytes.length < chunk ? Option.none() : Option.some(from + chunk)
+        ])
+      )
   })
 })

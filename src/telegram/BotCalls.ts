@@ -25,6 +25,7 @@ import { CallFailed, GrammyApi, type Method, type PayloadOf, type ResultOf } fro
 import { breakerTransitions } from "./metrics.ts"
 import { isOutage, type Outcome } from "./Outcome.ts"
 import { Pacer } from "./Pacer.ts"
+import type { Upload } from "./Upload.ts"
 
 /** Longer waits belong into the store, not into a sleeping fiber. */
 const longestWait = Duration.seconds(5)
@@ -67,6 +68,10 @@ export interface Request<M extends Method> {
   readonly payload: PayloadOf<M>
   readonly idempotent: boolean
   readonly pace: Pace
+  /** Sent along with the payload. */
+  readonly files?: ReadonlyArray<Upload>
+  /** What is worthless a moment later is tried once. */
+  readonly repeat?: "never"
 }
 
 export const makeCalls = (options: CallsOptions) =>
@@ -93,18 +98,23 @@ export const makeCalls = (options: CallsOptions) =>
       request: Request<M>
     ): Effect.Effect<ResultOf<M>, CallFailed | BotPortError> =>
       Effect.gen(function* () {
-        const { bot, chat, method, payload, idempotent } = request
+        const { bot, chat, method, payload, idempotent, files = [] } = request
+        const dispatched = yield* Dispatched
         if (chat !== undefined && request.pace !== "free") {
           const until = yield* pacer.parkedUntil(bot, chat)
-          if (until > (yield* Clock.currentTimeMillis)) return yield* new RateLimited({ method, until })
+          const left = until - (yield* Clock.currentTimeMillis)
+          // Who took a place here waited for it, and waits for the rest of a short park, too.
+          const waits = request.pace === "place" && dispatched === undefined
+          if (left > (waits ? Duration.toMillis(longestWait) : 0))
+            return yield* new RateLimited({ method, until })
+          if (left > 0) yield* Effect.sleep(left)
         }
-        const dispatched = yield* Dispatched
         const flying = (inFlight: boolean) =>
           Effect.sync(() => {
             if (dispatched !== undefined) dispatched.inFlight = inFlight
           })
         yield* flying(true)
-        return yield* api.call(bot, method, payload, { idempotent, timeout: options.timeout }).pipe(
+        return yield* api.call(bot, method, payload, { idempotent, timeout: options.timeout, files }).pipe(
           breaker.execute({
             key: botName(bot),
             classify: (exit) =>
@@ -197,7 +207,7 @@ export const makeCalls = (options: CallsOptions) =>
     ): Effect.Effect<ResultOf<M>, BotPortError> =>
       attempt(request).pipe(
         Effect.tapError((error) => noteWait(request, error)),
-        Effect.retry(retrying),
+        (attempted) => (request.repeat === "never" ? attempted : Effect.retry(attempted, retrying)),
         Effect.catchTag("CallFailed", ({ outcome }) => {
           const payload = adapted(outcome, request.payload)
           return payload === undefined ? fallback(outcome) : run({ ...request, payload }, fallback)

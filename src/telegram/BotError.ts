@@ -85,14 +85,16 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
     return `${this.method}: refused with ${this.code}: ${this.reason}`
   }
 }
-/** A limit of the Bot API, checked before anything is sent or fetched. Sizes in bytes or UTF-16 units. */
+/** A limit of the Bot API, checked before anything is sent or fetched. `unit`: what `size` and `limit` count. */
 export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   what: Schema.String,
   size: Schema.Int,
-  limit: Schema.Int
+  limit: Schema.Int,
+  unit: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
-    return `${this.what} is ${this.size}, Telegram allows ${this.limit}`
+    const unit = this.unit === undefined ? "" : ` ${this.unit}`
+    return `${this.what} is ${this.size}${unit}, Telegram allows ${this.limit}${unit}`
   }
 }
 /** No bot is configured under this key. */

@@ -2,39 +2,23 @@
  * Everything the bot says, and every file it fetches, goes through this port. Callers never see grammY and
  * never catch a 429: pacing, timeouts, retries and the circuit breaker are behind it.
  */
-import { Clock, Context, Effect, Layer, Queue, Schema, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Stream } from "effect"
 import type { Address } from "../domain/Address.ts"
-import { FormattedText } from "../domain/FormattedText.ts"
+import type { FormattedText } from "../domain/FormattedText.ts"
 import { type AppId, BotId, MessageId, type TenantId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
 import type { BotPortError } from "./BotError.ts"
+import type { OutgoingContent } from "./OutgoingContent.ts"
 
 export * from "./BotError.ts"
-
-/** A button under a message. `data` at most 64 bytes of UTF-8 (Bot API). */
-export const Button = Schema.Struct({
-  text: Schema.String,
-  data: Schema.String.check(
-    Schema.makeFilter((data: string) =>
-      Buffer.byteLength(data) <= 64 && data.length > 0 ? undefined : "callback data takes 1 to 64 bytes"
-    )
-  )
-})
-export type Button = typeof Button.Type
-
-/** What can be sent. `text` is 1 to 4,096 UTF-16 units: longer text is split before it gets here. */
-export const OutgoingContent = Schema.TaggedStruct("Text", {
-  text: FormattedText,
-  buttons: Schema.optionalKey(Schema.Array(Schema.Array(Button))),
-  /** Only `true` shows one: a preview fetches the link, and with it whatever somebody put into it. */
-  linkPreview: Schema.optionalKey(Schema.Boolean)
-})
-export type OutgoingContent = typeof OutgoingContent.Type
+export * from "./OutgoingContent.ts"
 
 /** `date` in Unix seconds. */
 export interface SentMessage {
   readonly messageId: MessageId
   readonly date: number
+  /** The other messages of an album, in order. */
+  readonly others?: ReadonlyArray<MessageId>
 }
 
 /** One bot of one tenant. */
@@ -62,7 +46,11 @@ export class BotPort extends Context.Service<
       content: OutgoingContent,
       options?: { readonly replyTo?: MessageId; readonly silent?: boolean }
     ) => Effect.Effect<SentMessage, BotPortError>
-    /** "not modified" is success. */
+    /**
+     * Makes the message say `content`: "not modified" is success. A text becomes the caption of a message with
+     * a file; a photo or document takes the place of a text or file. What cannot become `content` (an album, a
+     * location, a text too long for a caption) is removed, and the call fails with `TargetGone`: send it anew.
+     */
     readonly edit: (
       address: Address,
       message: MessageId,
@@ -77,12 +65,27 @@ export class BotPort extends Context.Service<
     ) => Effect.Effect<void, BotPortError>
     /** Shown for 5 s. Costs nothing and waits for nothing; failures are the caller's to ignore. */
     readonly typing: (address: Address) => Effect.Effect<void, BotPortError>
+    /**
+     * A preview of what is being written, in a private chat: gone after 30 s or with the bot's next message. The
+     * next one with the same `draftId` (not 0) takes its place; an empty text says that the bot is thinking.
+     * Tried once, since the next one says more. `stop`: with a button that ends it, of which Telegram tells in a
+     * `stopped_message_generation` update.
+     */
+    readonly draft: (
+      address: Address,
+      draftId: number,
+      text: FormattedText,
+      options?: { readonly stop?: "offered" }
+    ) => Effect.Effect<void, BotPortError>
     readonly answerButton: (
       bot: BotKey,
       callbackId: string,
       text?: string
     ) => Effect.Effect<void, BotPortError>
-    /** Checks the size (20 MB) first. */
+    /**
+     * Checks the size (20 MB) first, goes on where a connection broke, asks again for an address that expired,
+     * and ends well only with every byte of the file.
+     */
     readonly download: (bot: BotKey, file: MediaFile) => Stream.Stream<Uint8Array, BotPortError>
     /** The menu of commands, for clients in `language` (ISO 639-1) or for all others. */
     readonly setCommands: (
@@ -135,6 +138,12 @@ export type RecordedCall =
     }
   | { readonly method: "typing"; readonly address: Address }
   | {
+      readonly method: "draft"
+      readonly address: Address
+      readonly draftId: number
+      readonly text: FormattedText
+    }
+  | {
       readonly method: "answerButton"
       readonly bot: BotKey
       readonly callbackId: string
@@ -186,14 +195,19 @@ const recording = Effect.gen(function* () {
   const port = BotPort.of({
     send: (address, content, options = {}) =>
       Effect.gen(function* () {
-        const messageId = MessageId.make(++lastMessageId)
+        const ids = (content._tag === "Album" ? content.items : [content]).map(() =>
+          MessageId.make(++lastMessageId)
+        )
+        const [messageId = MessageId.make(++lastMessageId), ...others] = ids
         yield* record({ method: "send", address, content, options, messageId })
-        return { messageId, date: Math.floor((yield* Clock.currentTimeMillis) / 1_000) }
+        const date = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
+        return { messageId, date, ...(others.length === 0 ? {} : { others }) }
       }),
     edit: (address, message, content) => record({ method: "edit", address, message, content }),
     remove: (address, message) => record({ method: "remove", address, message }),
     react: (address, message, emoji) => record({ method: "react", address, message, emoji }),
     typing: (address) => record({ method: "typing", address }),
+    draft: (address, draftId, text) => record({ method: "draft", address, draftId, text }),
     answerButton: (bot, callbackId, text) =>
       record({ method: "answerButton", bot, callbackId, ...(text === undefined ? {} : { text }) }),
     download: (bot, file) =>

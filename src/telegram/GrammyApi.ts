@@ -3,12 +3,14 @@
  * Nothing grammY throws leaves this file (its errors print the token): only `CallFailed` does.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Redacted, Schema, Stream } from "effect"
-import { Api, type ApiClientOptions } from "grammy"
-import type { ApiMethods, Opts } from "grammy/types"
+import { Api, type ApiClientOptions, GrammyError } from "grammy"
+import type { ApiMethods, ApiResponse, Opts } from "grammy/types"
 import type { BotKey, BotUnknown } from "./BotPort.ts"
 import { type BotAccount, Bots, botName } from "./Bots.ts"
 import { botCallDuration, botCalls } from "./metrics.ts"
-import { type Attempt, attemptOf, classify, NotBotApi, Outcome } from "./Outcome.ts"
+import { type Attempt, attemptOf, classify, Outcome } from "./Outcome.ts"
+import { rootOf, transport } from "./Transport.ts"
+import { allowance, type Body, bodyFor, type Upload } from "./Upload.ts"
 
 /** One attempt that did not succeed. */
 export class CallFailed extends Schema.TaggedError<CallFailed>()("CallFailed", {
@@ -31,6 +33,8 @@ export interface CallOptions {
   /** Repeating it does no harm: reads, edits, deletions, reactions, chat actions, answers to buttons. */
   readonly idempotent: boolean
   readonly timeout: Duration.Input
+  /** Sent along; the payload names them as `attach://<part>`. They get time of their own on top of `timeout`. */
+  readonly files?: ReadonlyArray<Upload>
 }
 
 export interface PollOptions {
@@ -60,8 +64,12 @@ export class GrammyApi extends Context.Service<
       bot: BotKey,
       options: PollOptions
     ) => Effect.Effect<ReadonlyArray<unknown>, CallFailed | BotUnknown>
-    /** The bytes behind a `file_path` of getFile. */
-    readonly file: (bot: BotKey, path: string) => Stream.Stream<Uint8Array, CallFailed | BotUnknown>
+    /** The bytes behind a `file_path` of getFile, from byte `from` on (0). */
+    readonly file: (
+      bot: BotKey,
+      path: string,
+      options?: { readonly from?: number }
+    ) => Stream.Stream<Uint8Array, CallFailed | BotUnknown>
   }
 >()("zapiska/telegram/GrammyApi") {
   static readonly layer: Layer.Layer<GrammyApi, never, Bots> = Layer.effect(
@@ -69,58 +77,6 @@ export class GrammyApi extends Context.Service<
     Effect.suspend(() => make)
   )
 }
-
-const telegram = "https://api.telegram.org"
-
-const rootOf = (account: BotAccount): string => (account.apiRoot ?? telegram).replace(/\/+$/, "")
-
-const isBotApi = (body: unknown): boolean => {
-  if (typeof body !== "object" || body === null || !("ok" in body)) return false
-  if (body.ok === true) return "result" in body
-  return (
-    "error_code" in body &&
-    typeof body.error_code === "number" &&
-    "description" in body &&
-    typeof body.description === "string"
-  )
-}
-
-/** What grammY reads as the answer; rejects when there is no Bot API in it. */
-const read = (response: Response): Promise<{ readonly json: () => unknown }> =>
-  response.text().then((text) => {
-    const notBotApi = () => Promise.reject(new NotBotApi(response.status))
-    return Promise.resolve(text)
-      .then(JSON.parse)
-      .then((body) => (isBotApi(body) ? { json: () => body } : notBotApi()), notBotApi)
-  })
-
-/**
- * The transport under grammY, at the edge of its promises: the platform's fetch instead of node-fetch,
- * whose agent reuses sockets the server has already closed. This one drops them after 4 idle seconds,
- * sooner when the server says so.
- */
-const transport =
-  (connection: "shared" | "fresh") =>
-  (
-    url: string,
-    init: {
-      body?: NonNullable<RequestInit["body"]>
-      headers?: Record<string, string>
-      signal?: EventTarget & { aborted: boolean }
-    }
-  ) => {
-    const abort = new AbortController()
-    if (init.signal?.aborted) abort.abort()
-    init.signal?.addEventListener("abort", () => abort.abort(), { once: true })
-    const request: RequestInit & { duplex: "half" } = {
-      method: "POST",
-      headers: { ...init.headers, connection: connection === "fresh" ? "close" : "keep-alive" },
-      signal: abort.signal,
-      duplex: "half",
-      ...(init.body === undefined ? {} : { body: init.body })
-    }
-    return fetch(url, request).then(read)
-  }
 
 /** grammY's own clock never fires: deadlines are Effect's, and interruption aborts the request. */
 const never = 2_000_000
@@ -140,9 +96,15 @@ const timedOut = (after: Duration.Duration): Attempt => ({
   reason: `no answer within ${Duration.format(after)}`
 })
 
+/** What broke off before all of the request had left was not processed, however it looked from here. */
+const truthOf = (attempt: Attempt, body: Body | undefined): Attempt =>
+  attempt._tag === "Lost" && body !== undefined && !body.handedOver()
+    ? { _tag: "NotSent", reason: body.failed()?.message ?? attempt.reason }
+    : attempt
+
 /** Span, metrics and classification around one attempt. */
 const observed =
-  (method: string, options: CallOptions) =>
+  (method: string, options: CallOptions, body?: Body) =>
   <A>(attempt: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, CallFailed> =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
@@ -156,7 +118,9 @@ const observed =
         })
       return yield* Effect.tryPromise({ try: attempt, catch: attemptOf }).pipe(
         Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(timedOut(timeout)) }),
-        Effect.mapError((failed) => new CallFailed({ method, outcome: classify(failed, options) })),
+        Effect.mapError(
+          (failed) => new CallFailed({ method, outcome: classify(truthOf(failed, body), options) })
+        ),
         Effect.tap(() => count("ok")),
         Effect.tapError(({ outcome }) => count(label(outcome))),
         Effect.onInterrupt(() => count("interrupted"))
@@ -191,10 +155,48 @@ const make = Effect.gen(function* () {
     return payload === undefined ? raw[method]!(signal) : raw[method]!(payload, signal)
   }
 
-  const call = <M extends Method>(bot: BotKey, method: M, payload: PayloadOf<M>, options: CallOptions) =>
-    Effect.flatMap(clientOf(bot), (api) =>
-      observed(method, options)((signal) => invoke(api, method, payload, signal))
+  /** With files: grammY's part of the work done here, so that they stream with their names and types. */
+  const upload = Effect.fnUntraced(function* <M extends Method>(
+    bot: BotKey,
+    method: M,
+    payload: PayloadOf<M>,
+    options: CallOptions & { readonly files: ReadonlyArray<Upload> }
+  ) {
+    const account = yield* bots.get(bot)
+    const body = yield* bodyFor({ ...payload }, options.files)
+    const url = `${rootOf(account)}/bot${Redacted.value(account.token)}/${method}`
+    const timeout = Duration.sum(
+      Duration.fromInputUnsafe(options.timeout),
+      Duration.millis(allowance(options.files))
     )
+    return yield* observed(
+      method,
+      { ...options, timeout },
+      body
+    )((signal) =>
+      transport("shared")(url, {
+        body: body.stream,
+        headers: { "content-type": body.contentType },
+        signal
+      })
+        .then((answer) => answer.json() as ApiResponse<ResultOf<M>>)
+        .then((answer) =>
+          answer.ok ? answer.result : Promise.reject(new GrammyError("refused", answer, method, {}))
+        )
+    )
+  })
+
+  const call = <M extends Method>(
+    bot: BotKey,
+    method: M,
+    payload: PayloadOf<M>,
+    options: CallOptions
+  ): Effect.Effect<ResultOf<M>, CallFailed | BotUnknown> =>
+    options.files !== undefined && options.files.length > 0
+      ? upload(bot, method, payload, { ...options, files: options.files })
+      : Effect.flatMap(clientOf(bot), (api) =>
+          observed(method, options)((signal) => invoke(api, method, payload, signal))
+        )
 
   const getUpdates = Effect.fnUntraced(function* (bot: BotKey, options: PollOptions) {
     const api = yield* clientOf(bot, options.connection)
@@ -214,13 +216,13 @@ const make = Effect.gen(function* () {
     return updates
   })
 
-  const open = Effect.fnUntraced(function* (bot: BotKey, path: string) {
+  const open = Effect.fnUntraced(function* (bot: BotKey, path: string, from: number) {
     const account = yield* bots.get(bot)
     const url = `${rootOf(account)}/file/bot${Redacted.value(account.token)}/${path}`
     const failed = (attempt: Attempt) =>
       new CallFailed({ method: "file", outcome: classify(attempt, { idempotent: true }) })
     const response = yield* observed("file", { idempotent: true, timeout: "30 seconds" })((signal) =>
-      fetch(url, { signal })
+      fetch(url, { signal, headers: from === 0 ? {} : { range: `bytes=${from}-` } })
     )
     if (!response.ok || response.body === null)
       return yield* failed({
@@ -229,7 +231,7 @@ const make = Effect.gen(function* () {
         description: "the file is not given out"
       })
     const body = response.body
-    return Stream.fromReadableStream({
+    const bytes = Stream.fromReadableStream({
       evaluate: () => body,
       onError: (error) => failed(attemptOf(error))
     }).pipe(
@@ -238,7 +240,26 @@ const make = Effect.gen(function* () {
         orElse: () => Stream.fail(failed(timedOut(Duration.seconds(30))))
       })
     )
+    // A server that knows no ranges gives the whole file.
+    return response.status === 206 ? bytes : withoutFirst(bytes, from)
   })
 
-  return GrammyApi.of({ call, getUpdates, file: (bot, path) => Stream.unwrap(open(bot, path)) })
+  return GrammyApi.of({
+    call,
+    getUpdates,
+    file: (bot, path, options) => Stream.unwrap(open(bot, path, options?.from ?? 0))
+  })
 })
+
+/** The bytes after the first `count`. */
+const withoutFirst = <E>(bytes: Stream.Stream<Uint8Array, E>, count: number): Stream.Stream<Uint8Array, E> =>
+  count === 0
+    ? bytes
+    : Stream.mapAccum(
+        bytes,
+        () => count,
+        (left, chunk) => {
+          const rest = chunk.subarray(Math.min(left, chunk.length))
+          return [left - (chunk.length - rest.length), rest.length === 0 ? [] : [rest]] as const
+        }
+      )

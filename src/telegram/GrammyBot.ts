@@ -2,53 +2,52 @@
 import { Effect, Layer, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { Opts } from "grammy/types"
+import type { Address } from "../domain/Address.ts"
 import { BotId, MessageId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
 import { type CallsOptions, makeCalls } from "./BotCalls.ts"
-import { bodyOf, threadOf } from "./BotPayload.ts"
 import {
+  captioningOf,
+  type EditMethod,
+  editingOf,
+  entitiesOf,
+  type Prepared,
+  type SendMethod,
+  sendingOf,
+  threadOf
+} from "./BotPayload.ts"
+import {
+  Ambiguous,
   type BotKey,
   BotPort,
   type BotPortError,
   type OutgoingContent,
   Refused,
+  TargetGone,
+  type TextContent,
   TooLarge,
-  Unauthorized,
-  Unavailable
+  Unauthorized
 } from "./BotPort.ts"
-import type { CallFailed, GrammyApi } from "./GrammyApi.ts"
-import type { Pacer } from "./Pacer.ts"
+import { contentLimits } from "./ContentLimits.ts"
+import { checkSize, download } from "./Download.ts"
+import type { GrammyApi, PayloadOf } from "./GrammyApi.ts"
+import { normalise } from "./Outcome.ts"
+import type { OutgoingFiles } from "./OutgoingFiles.ts"
+import { isGroup, type Pacer } from "./Pacer.ts"
+import { makePacking } from "./Packing.ts"
 
-/** UTF-16 units of a message's text. Source: Bot API, sendMessage. */
-const textLimit = 4_096
-/** Bytes getFile gives out. Source: Bot API, getFile. */
-const downloadLimit = 20 * 1024 * 1024
-
-const checkText = (method: string, { text: { text } }: OutgoingContent) =>
-  text.length > textLimit
-    ? Effect.fail(new TooLarge({ what: "The text", size: text.length, limit: textLimit }))
-    : text.trim() === ""
-      ? Effect.fail(new Refused({ method, code: 400, reason: "the text is empty" }))
-      : Effect.void
-
-const checkSize = (size: number | undefined) =>
-  size !== undefined && size > downloadLimit
-    ? Effect.fail(new TooLarge({ what: "The file", size, limit: downloadLimit }))
-    : Effect.void
-
-const interrupted = (error: CallFailed): BotPortError =>
-  new Unavailable({
-    method: "file",
-    reason: "reason" in error.outcome ? error.outcome.reason : error.outcome._tag
-  })
+/** What Telegram says when a message has a file, or a place, instead of a text. */
+const isOfAnotherKind = (error: BotPortError): boolean =>
+  error._tag === "Refused" && /^there is no (text|caption) in the message/.test(normalise(error.reason))
 
 type Emoji = NonNullable<Opts<"setMessageReaction">["reaction"]>
 
 const make = (options: CallsOptions) =>
   Effect.gen(function* () {
     const { api, call, ensure } = yield* makeCalls(options)
+    const pack = yield* makePacking
 
-    const open = Effect.fnUntraced(function* (bot: BotKey, file: MediaFile) {
+    const located = Effect.fnUntraced(function* (bot: BotKey, file: MediaFile) {
       const found = yield* call({
         bot,
         method: "getFile",
@@ -56,77 +55,109 @@ const make = (options: CallsOptions) =>
         idempotent: true,
         pace: "free"
       })
-      yield* checkSize(found.file_size)
-      const path = found.file_path
-      if (path === undefined)
+      if (found.file_path === undefined)
         return yield* new Refused({ method: "getFile", code: 404, reason: "no file path" })
-      return api.file(bot, path)
+      return { path: found.file_path, size: found.file_size ?? file.size }
     })
 
-    /** The address of a file ends after an hour or so: then it is asked for again, once. */
-    const download = (bot: BotKey, file: MediaFile): Stream.Stream<Uint8Array, BotPortError> => {
-      const bytes = Stream.unwrap(open(bot, file))
-      return Stream.unwrap(Effect.as(checkSize(file.size), bytes)).pipe(
-        Stream.catchIf(
-          (error) => error._tag === "CallFailed" && error.outcome._tag === "FileExpired",
-          () => bytes
-        ),
-        Stream.mapError((error) => (error._tag === "CallFailed" ? interrupted(error) : error)),
-        Stream.mapAccumEffect(
-          () => 0,
-          (before, chunk) => {
-            const size = before + chunk.length
-            return Effect.as(checkSize(size), [size, [chunk]] as const)
-          }
-        ),
-        Stream.withSpan("BotPort.download")
+    const remove = (address: Address, message: MessageId) =>
+      ensure({
+        bot: address,
+        chat: address.chat,
+        method: "deleteMessage",
+        payload: { chat_id: address.chat, message_id: message },
+        idempotent: true,
+        pace: "park"
+      })
+
+    const change = Effect.fnUntraced(function* (
+      address: Address,
+      message: MessageId,
+      content: OutgoingContent,
+      { method, payload }: Prepared<EditMethod>
+    ) {
+      const files = yield* pack(address.tenant, method, content)
+      yield* ensure<EditMethod>({
+        bot: address,
+        chat: address.chat,
+        method,
+        payload: {
+          chat_id: address.chat,
+          message_id: message,
+          ...payload
+        } as unknown as PayloadOf<EditMethod>,
+        idempotent: true,
+        pace: "place",
+        files
+      })
+    })
+
+    /** Takes the message away and says so: whoever holds the content sends it anew. Repeating it changes nothing. */
+    const replaced = (address: Address, message: MessageId, content: OutgoingContent) =>
+      remove(address, message).pipe(
+        Effect.catchTag("TargetGone", () => Effect.void),
+        Effect.andThen(
+          Effect.fail(
+            new TargetGone({
+              method: "editMessage",
+              reason: `it could not become a ${content._tag.toLowerCase()} and was removed`
+            })
+          )
+        )
       )
-    }
+
+    /** A message with a file says a text in its caption. */
+    const captioned = (address: Address, message: MessageId, content: TextContent) =>
+      content.text.text.length > contentLimits.caption
+        ? replaced(address, message, content)
+        : change(address, message, content, captioningOf(content)).pipe(
+            Effect.catchIf(isOfAnotherKind, () => replaced(address, message, content))
+          )
 
     return BotPort.of({
       send: Effect.fn("BotPort.send")(function* (address, content, options) {
-        yield* checkText("sendMessage", content)
-        const sent = yield* call({
+        const { method, payload } = sendingOf(content)
+        const files = yield* pack(address.tenant, method, content)
+        const sent = yield* call<SendMethod>({
           bot: address,
           chat: address.chat,
-          method: "sendMessage",
+          method,
           payload: {
             chat_id: address.chat,
             ...threadOf(address.thread),
-            ...bodyOf(content),
+            ...payload,
             ...(options?.silent === true ? { disable_notification: true } : {}),
             ...(options?.replyTo === undefined
               ? {}
               : { reply_parameters: { message_id: options.replyTo, allow_sending_without_reply: true } })
-          },
+          } as unknown as PayloadOf<SendMethod>,
           idempotent: false,
-          pace: "place"
+          pace: "place",
+          files
         })
-        return { messageId: MessageId.make(sent.message_id), date: sent.date }
+        const [first, ...others] = Array.isArray(sent) ? sent : [sent]
+        if (first === undefined)
+          return yield* new Ambiguous({ method, reason: "the answer names no message" })
+        return {
+          messageId: MessageId.make(first.message_id),
+          date: first.date,
+          ...(others.length === 0 ? {} : { others: others.map((one) => MessageId.make(one.message_id)) })
+        }
       }),
 
       edit: Effect.fn("BotPort.edit")(function* (address, message, content) {
-        yield* checkText("editMessageText", content)
-        yield* ensure({
-          bot: address,
-          chat: address.chat,
-          method: "editMessageText",
-          payload: { chat_id: address.chat, message_id: message, ...bodyOf(content) },
-          idempotent: true,
-          pace: "place"
-        })
+        const editing = editingOf(content)
+        if (editing === undefined) {
+          yield* pack(address.tenant, "editMessage", content)
+          return yield* replaced(address, message, content)
+        }
+        const changed = change(address, message, content, editing)
+        yield* content._tag === "Text"
+          ? Effect.catchIf(changed, isOfAnotherKind, () => captioned(address, message, content))
+          : changed
       }),
 
-      remove: Effect.fn("BotPort.remove")((address, message) =>
-        ensure({
-          bot: address,
-          chat: address.chat,
-          method: "deleteMessage",
-          payload: { chat_id: address.chat, message_id: message },
-          idempotent: true,
-          pace: "park"
-        })
-      ),
+      remove: Effect.fn("BotPort.remove")(remove),
 
       react: Effect.fn("BotPort.react")((address, message, emoji) =>
         ensure({
@@ -164,7 +195,46 @@ const make = (options: CallsOptions) =>
         })
       ),
 
-      download,
+      draft: Effect.fn("BotPort.draft")(function* (address, draftId, text, options) {
+        const method = "sendMessageDraft"
+        const size = text.text.length
+        if (size > contentLimits.text)
+          return yield* new TooLarge({
+            what: "The draft",
+            size,
+            limit: contentLimits.text,
+            unit: "UTF-16 units"
+          })
+        if (isGroup(address.chat))
+          return yield* new Refused({ method, code: 400, reason: "drafts are for private chats" })
+        yield* ensure({
+          bot: address,
+          chat: address.chat,
+          method,
+          payload: {
+            chat_id: address.chat,
+            draft_id: draftId,
+            text: text.text,
+            ...threadOf(address.thread),
+            ...entitiesOf(text),
+            ...(options?.stop === "offered" ? { can_stop: true } : {})
+          },
+          idempotent: true,
+          pace: "park",
+          repeat: "never"
+        })
+      }),
+
+      download: (bot, file) =>
+        Stream.unwrap(
+          Effect.as(
+            checkSize(file.size),
+            download({
+              locate: located(bot, file),
+              read: (path, from) => api.file(bot, path, { from })
+            })
+          )
+        ).pipe(Stream.withSpan("BotPort.download")),
 
       setCommands: Effect.fn("BotPort.setCommands")((bot, commands, language) =>
         ensure({
@@ -197,6 +267,6 @@ const make = (options: CallsOptions) =>
 export const GrammyBot = {
   layer: (
     options: CallsOptions = { timeout: "20 seconds" }
-  ): Layer.Layer<BotPort, never, GrammyApi | Pacer> =>
+  ): Layer.Layer<BotPort, never, GrammyApi | OutgoingFiles | Pacer> =>
     Layer.effect(BotPort, make(options)).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 }

@@ -53,7 +53,7 @@ it.live("who wrote a note is told, once, that a person changed its file too", ()
     const recorder = yield* BotRecorder
     const call = yield* recorder.next
     assert.strictEqual(call.method, "send")
-    if (call.method !== "send") return
+    if (call.method !== "send" || call.content._tag !== "Text") return assert.fail("not a text was sent")
     assert.strictEqual(call.address.chat, 42)
     assert.include(call.content.text.text, note.path)
     assert.include(call.content.text.text, "topics/copy.md")

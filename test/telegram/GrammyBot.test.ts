@@ -4,15 +4,16 @@ import { TestClock } from "effect/testing"
 import { Address } from "../../src/domain/Address.ts"
 import { type FormattedText, plain } from "../../src/domain/FormattedText.ts"
 import { ChatId, MessageId, ThreadId } from "../../src/domain/Ids.ts"
-import { BotPort, Dispatched, type OutgoingContent } from "../../src/telegram/BotPort.ts"
+import { BotPort, Dispatched, type TextContent } from "../../src/telegram/BotPort.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import { GrammyBot } from "../../src/telegram/GrammyBot.ts"
+import { OutgoingFiles } from "../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import * as Faulty from "./support/FaultyServer.ts"
 
 const { bot, faultyServer } = Faulty
 const address = new Address({ ...bot, chat: ChatId.make(42) })
-const content = (text: FormattedText | string): OutgoingContent => ({
+const content = (text: FormattedText | string): TextContent => ({
   _tag: "Text",
   text: typeof text === "string" ? plain(text) : text
 })
@@ -28,6 +29,7 @@ const withServer = <A, E>(
         Effect.provide(
           GrammyBot.layer({ timeout: "200 millis" }).pipe(
             Layer.provideMerge(Pacer.layer),
+            Layer.provide(OutgoingFiles.layerMemory(new Map())),
             Layer.provide(GrammyApi.layer),
             Layer.provide(server.layer)
           )

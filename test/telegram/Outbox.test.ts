@@ -5,10 +5,18 @@ import { Address } from "../../src/domain/Address.ts"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BotId, ChatId, MessageId, ThreadId } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
-import { BotPort, BotRecorder, Migrated, type RecordedCall, Unreachable } from "../../src/telegram/BotPort.ts"
+import {
+  BotPort,
+  BotRecorder,
+  Migrated,
+  type OutgoingContent,
+  type RecordedCall,
+  Unreachable
+} from "../../src/telegram/BotPort.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import { GrammyBot } from "../../src/telegram/GrammyBot.ts"
 import { Outbox, type OutboxAction, type OutboxEntry } from "../../src/telegram/Outbox.ts"
+import { OutgoingFiles } from "../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import * as Faulty from "./support/FaultyServer.ts"
@@ -51,6 +59,7 @@ const over = (server: Faulty.FaultyServer) =>
   Outbox.layer.pipe(
     Layer.provideMerge(GrammyBot.layer({ timeout: "300 millis" })),
     Layer.provideMerge(Pacer.layer),
+    Layer.provide(OutgoingFiles.layerMemory(new Map())),
     Layer.provide(GrammyApi.layer),
     Layer.provide(server.layer),
     Layer.provideMerge(TestDatabase.layer)
@@ -101,12 +110,13 @@ const become = (expected: Record<string, string>) =>
     Effect.tapError((problem) => Effect.flatMap(states, (found) => Effect.log(problem, found)))
   )
 const texts = (calls: ReadonlyArray<Faulty.Call>) => calls.map(({ payload }) => String(payload.text))
+const wordsOf = (content: OutgoingContent) => (content._tag === "Text" ? content.text.text : content._tag)
 const said = (calls: ReadonlyArray<RecordedCall>) =>
   calls.flatMap((call) =>
     call.method === "send"
-      ? [`send ${call.content.text.text}`]
+      ? [`send ${wordsOf(call.content)}`]
       : call.method === "edit"
-        ? [`edit ${call.message} ${call.content.text.text}`]
+        ? [`edit ${call.message} ${wordsOf(call.content)}`]
         : []
   )
 

@@ -43,7 +43,9 @@ const count = (table: "members" | "refusals") =>
 const sent = Effect.gen(function* () {
   yield* Effect.yieldNow
   const calls = yield* BotRecorder.use((recorder) => recorder.calls)
-  return calls.flatMap((call) => (call.method === "send" ? [call.content.text.text] : []))
+  return calls.flatMap((call) =>
+    call.method === "send" && call.content._tag === "Text" ? [call.content.text.text] : []
+  )
 })
 
 describe("a list of allowed users", () => {

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import type { RevisionNumber } from "../../domain/Ids.ts"
 import type { Revision } from "../../domain/Note.ts"
 import { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
-import type { OutgoingContent } from "../../telegram/BotPort.ts"
+import type { TextContent } from "../../telegram/BotPort.ts"
 import { undoAnywayButton } from "../Buttons.ts"
 import { texts } from "../Texts.ts"
 import type { UserContext } from "../UserContext.ts"
@@ -40,7 +40,7 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
 ) {
   const knowledge = yield* KnowledgeBase
   const words = texts[user.language]
-  const answer = (text: OutgoingContent["text"], buttons?: OutgoingContent["buttons"]): OutgoingContent => ({
+  const answer = (text: TextContent["text"], buttons?: TextContent["buttons"]): TextContent => ({
     _tag: "Text",
     text,
     ...(buttons === undefined ? {} : { buttons })
