@@ -3,13 +3,19 @@
 // the lock file pins (npm puts node_modules/.bin first on the PATH of its scripts).
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs"
 
 const stamp = "node_modules/.zapiska-lock"
 const wanted = createHash("sha256").update(readFileSync("package-lock.json")).digest("hex")
 const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : ""
 
 if (installed !== wanted) {
+  if (lstatSync("node_modules", { throwIfNoEntry: false })?.isSymbolicLink()) {
+    console.error(
+      "node_modules is a link, and what it points to is not what package-lock.json asks for. Installing would empty it: run `npm ci` there, or remove the link, and run the command again."
+    )
+    process.exit(1)
+  }
   console.log(installed ? "Dependencies changed: installing" : "First run: installing dependencies")
   const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     stdio: "inherit",
