@@ -101,11 +101,15 @@ const renewPassword = (owner: Connection, secretsKey: Redacted.Redacted, role: R
     )
   )
 
+/** What the driver met (`connect ECONNREFUSED 127.0.0.1:5432`) says more than what it wraps it in. */
+const reasonOf = ({ message, reason: { cause } }: SqlError.SqlError): string =>
+  cause instanceof Error && cause.message !== "" ? cause.message : message
+
 const unreachable = (error: SqlError.SqlError | DatabaseRefused) =>
   error._tag === "DatabaseRefused"
     ? error
     : new DatabaseRefused({
-        problem: `The database cannot be used: ${error.message}`,
+        problem: `The database cannot be used: ${reasonOf(error)}`,
         remedy:
           "Check that the server of DATABASE_URL runs and lets this user in; an embedded one says more in its log",
         cause: error
