@@ -18,6 +18,12 @@ export class GitError extends Schema.TaggedError<GitError>()("GitError", {
   }
 }
 
+export class GitMissing extends Schema.TaggedError<GitMissing>()("GitMissing", { cause: Schema.Defect() }) {
+  override get message() {
+    return "git cannot be run, and the notes are kept in a git repository. Install git, or add the directory it is in to PATH, and start again."
+  }
+}
+
 export interface GitResult {
   readonly code: number
   readonly out: Uint8Array
@@ -131,6 +137,10 @@ export class Git extends Context.Service<
     Effect.gen(function* () {
       const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
       const path = yield* Config.String("PATH").pipe(Config.withDefault("/usr/local/bin:/usr/bin:/bin"))
+      // Without it everything but the repository would work, and nobody would notice for a while.
+      yield* spawner
+        .exitCode(ChildProcess.make("git", ["--version"], { env: { PATH: path }, extendEnv: false }))
+        .pipe(Effect.mapError((cause) => new GitMissing({ cause })))
 
       const failure =
         (repository: Repository, args: ReadonlyArray<string>) =>
