@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Tests that ask to run together mostly wait: for windows to close, for answers to come.
+    maxConcurrency: 20,
     reporters: ["default"]
   }
 })

@@ -1,6 +1,6 @@
 /** The whole assistant as a real process, against an emulator elsewhere: started, killed, started again. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,9 +11,29 @@ import type { BotApiEmulator } from "../../src/sandbox/Control.ts"
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const withFailpoint = fileURLToPath(new URL("./failpointProcess.ts", import.meta.url))
 
+/** The PostgreSQL that a killed process leaves running. */
+const endPostgres = (dataDir: string) => {
+  try {
+    const [pid] = readFileSync(join(dataDir, "db", "data", "postmaster.pid"), "utf8").split("\n")
+    process.kill(Number(pid), "SIGQUIT")
+  } catch {
+    // It was never started, or has ended.
+  }
+}
+
+/** For a `dataDir`, or a parent of one named `data`. Passable, so that root's PostgreSQL too goes with it. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "zapiska-app-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  Effect.sync(() => {
+    const directory = mkdtempSync(join(tmpdir(), "zapiska-app-"))
+    chmodSync(directory, 0o711)
+    return directory
+  }),
+  (directory) =>
+    Effect.sync(() => {
+      endPostgres(directory)
+      endPostgres(join(directory, "data"))
+      rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+    })
 )
 
 export const freePort = Effect.callback<number>((resume) => {
