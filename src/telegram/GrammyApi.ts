@@ -184,7 +184,7 @@ const make = Effect.gen(function* () {
           answer.ok ? answer.result : Promise.reject(new GrammyError("refused", answer, method, {}))
         )
     )
-  })
+  }, Effect.scoped)
 
   const call = <M extends Method>(
     bot: BotKey,

@@ -3,7 +3,7 @@
  * every file an octet stream and breaks at file names with a `;`.
  */
 import { randomBytes } from "node:crypto"
-import { Effect, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import type { FileUnreadable } from "./OutgoingFiles.ts"
 
 export interface Upload {
@@ -64,11 +64,11 @@ const parts = (
   return Stream.concat(Stream.make(text(values)), Stream.flatMap(Stream.fromIterable(files), file))
 }
 
-/** A new body for each attempt: the bytes are read anew. */
+/** A new body for each attempt: the bytes are read anew, and no further once the scope is closed. */
 export const bodyFor = (
   fields: Readonly<Record<string, unknown>>,
   files: ReadonlyArray<Upload>
-): Effect.Effect<Body> =>
+): Effect.Effect<Body, never, Scope.Scope> =>
   Effect.gen(function* () {
     // Nobody who wrote a file can have guessed it.
     const boundary = randomBytes(24).toString("hex")
@@ -88,9 +88,15 @@ export const bodyFor = (
         })
       )
     )
-    const stream = yield* Stream.toReadableStreamEffect(source, {
+    // A fetch that ends early leaves its body as it is, or reads on: the scope ends it.
+    const { signal } = yield* Effect.acquireRelease(
+      Effect.sync(() => new AbortController()),
+      (controller) => Effect.sync(() => controller.abort())
+    )
+    const stream = Stream.toReadableStreamWith(source, yield* Effect.context<never>(), {
       // Nothing is read before it is asked for.
-      strategy: { highWaterMark: 0 }
+      strategy: { highWaterMark: 0 },
+      signal
     })
     return {
       contentType: `multipart/form-data; boundary=${boundary}`,

@@ -239,6 +239,51 @@ describe("GrammyBot", () => {
     )
   )
 
+  it.live("puts a file in the place of a text or of another file, with its caption and buttons", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        yield* port.edit(address, MessageId.make(5), {
+          _tag: "Document",
+          file: { _tag: "FileId", fileId: "f" },
+          caption: { text: "Bold", entities: [{ type: "bold", offset: 0, length: 4 }] },
+          buttons: [[{ text: "Undo", data: "undo:1" }]]
+        })
+        assert.deepInclude(server.calls[0], {
+          method: "editMessageMedia",
+          payload: {
+            chat_id: 42,
+            message_id: 5,
+            media: {
+              type: "document",
+              media: "f",
+              caption: "Bold",
+              caption_entities: [{ type: "bold", offset: 0, length: 4 }]
+            },
+            reply_markup: { inline_keyboard: [[{ text: "Undo", callback_data: "undo:1" }]] }
+          }
+        })
+      })
+    )
+  )
+
+  it.live("sends captions as plain text when Telegram refuses their entities", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const caption = { text: "Bold", entities: [{ type: "bold", offset: 0, length: 4 }] }
+        const item = { _tag: "Photo", file: { _tag: "FileId", fileId: "f" }, caption } as const
+        const bad = Faulty.refuse(400, "Bad Request: can't parse entities: offset 5 is outside the text")
+        const taken = Faulty.json(200, { ok: true, result: [{ message_id: 1, date: 1 }] })
+        server.script.push(bad, taken, bad, taken)
+        yield* port.send(address, item)
+        yield* port.send(address, { _tag: "Album", items: [item, item] })
+        const [, photo, , album] = server.calls
+        assert.deepStrictEqual(photo?.payload, { chat_id: 42, photo: "f", caption: "Bold" })
+        const bare = { type: "photo", media: "f", caption: "Bold" }
+        assert.deepStrictEqual(album?.payload, { chat_id: 42, media: [bare, bare] })
+      })
+    )
+  )
+
   it.live("asks for a file's address again when it has expired", () =>
     withServer((server, port) =>
       Effect.gen(function* () {
