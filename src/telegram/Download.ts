@@ -60,19 +60,21 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
   Stream.suspend(() => {
     let place: Place | undefined
     let received = 0
+    /** What had come when the last try began, and the tries in a row that brought nothing. */
+    let before = 0
     let fruitless = 0
 
     const open = Effect.gen(function* () {
       const known = place ?? (yield* source.locate)
       yield* checkSize(known.size)
       place = known
+      before = received
       return source.read(known.path, received)
     })
 
     const counted = (chunk: Uint8Array) =>
       Effect.suspend((): Effect.Effect<void, TooLarge | Unavailable> => {
         received += chunk.length
-        if (chunk.length > 0) fruitless = 0
         const size = place?.size
         return size !== undefined && received > size
           ? Effect.fail(unavailable(`more than the ${size} bytes Telegram announced came`))
@@ -82,7 +84,7 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
     const goOn = ({ reason, expired }: Broken): Stream.Stream<Uint8Array, BotPortError> =>
       Stream.unwrap(
         Effect.gen(function* () {
-          fruitless += 1
+          fruitless = received > before ? 0 : fruitless + 1
           if (fruitless > retryLimit.many) return Stream.fail(unavailable(reason))
           if (expired) place = undefined
           // An expired address is no fault of anybody's: there is nothing to wait for the first time.
@@ -100,6 +102,8 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
     const attempt: Stream.Stream<Uint8Array, BotPortError> = Stream.unwrap(open).pipe(
       Stream.tap(counted),
       Stream.catchTag("CallFailed", (error) => {
+        // Broken off after its last byte, it is not broken off.
+        if (received === place?.size) return Stream.empty
         const broken = brokenBy(error)
         return broken === undefined ? Stream.fail(unavailable(reasonOf(error))) : goOn(broken)
       }),

@@ -241,7 +241,11 @@ const make = Effect.gen(function* () {
       })
     )
     // A server that knows no ranges gives the whole file.
-    return response.status === 206 ? bytes : withoutFirst(bytes, from)
+    if (response.status !== 206) return withoutFirst(bytes, from)
+    const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? String(from)
+    return start === String(from)
+      ? bytes
+      : yield* failed({ _tag: "Lost", reason: `bytes from ${start} came instead of those from ${from}` })
   })
 
   return GrammyApi.of({
