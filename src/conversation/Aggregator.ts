@@ -22,8 +22,8 @@ import {
 } from "./Window.ts"
 
 /**
- * `finished`: the effects of the unit are durable. `reopen`: its window was stopped before that; offer the
- * message again.
+ * `finished`: the effects of the unit are durable. `reopen`: its window was stopped before that, or a part of it
+ * turned out to be durable already; offer the message again.
  */
 export type Outcome = "finished" | "reopen"
 
@@ -61,8 +61,11 @@ export interface AggregatorOptions<R> {
   readonly rules: WindowRules
   /** Starts the fiber of a window. Does nothing when the process is shutting down. */
   readonly fork: (first: WindowMember, fiber: Effect.Effect<void, never, R>) => Effect.Effect<void, never, R>
-  /** Makes the effects of a unit durable. Called for one unit at a time, in the order the windows opened. */
-  readonly process: (unit: Unit) => Effect.Effect<void, never, R>
+  /**
+   * Makes the effects of a unit durable, or finds that its messages must be offered again. Called for one unit
+   * at a time, in the order the windows opened.
+   */
+  readonly process: (unit: Unit) => Effect.Effect<Outcome, never, R>
   /** Called in the fiber of a window when it opens. */
   readonly onOpen: (first: WindowMember) => Effect.Effect<void, never, R>
 }
@@ -109,14 +112,14 @@ export const make = <R>(options: AggregatorOptions<R>) => {
       const closedAt = yield* Clock.currentTimeMillis
       const { reason, place } = window.closed!
       yield* place.wait
-      yield* options.process({
+      const outcome = yield* options.process({
         first: window.first,
         members: inOrder(window.members),
         absorbed: window.absorbed,
         reason,
         closedAt
       })
-      Deferred.doneUnsafe(window.outcome, Effect.succeed("finished"))
+      Deferred.doneUnsafe(window.outcome, Effect.succeed(outcome))
     }).pipe(
       // Stopped by an operator or at shutdown: nothing is lost, the messages are still stored.
       Effect.ensuring(

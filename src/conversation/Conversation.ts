@@ -3,18 +3,7 @@
  * is stored before Telegram hears of it and stays pending until the unit of work that holds it is durable,
  * so that after a crash the engine delivers again exactly what was not.
  */
-import {
-  Array as Arr,
-  Cause,
-  Clock,
-  Duration,
-  Effect,
-  Fiber,
-  Metric,
-  Option,
-  Schema,
-  Semaphore
-} from "effect"
+import { Cause, Clock, Duration, Effect, Fiber, Metric, Option, Schema, Semaphore } from "effect"
 import { ClusterSchema, Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import type { SqlError } from "effect/sql"
@@ -71,30 +60,31 @@ export const layer = Conversation.toLayer(
         )
       })
 
-    const processUnit = (unit: Aggregator.Unit): Effect.Effect<void> =>
+    const processUnit = (unit: Aggregator.Unit): Effect.Effect<Aggregator.Outcome> =>
       Effect.suspend(() => {
-        let left = unit
         const context = user!
-        // A redelivered message whose unit was durable after all leaves the unit; the others stay.
-        const attempt: Effect.Effect<void, SqlError.SqlError> = reach("closed").pipe(
-          Effect.andThen(Effect.suspend(() => processor.unit(context, left, { raw: false }))),
-          Effect.catchTag("AlreadyHandled", ({ updates }) => {
-            const gone = new Set<UpdateId>(updates)
-            const members = left.members.filter((one) => !gone.has(one.updateId))
-            if (!Arr.isReadonlyArrayNonEmpty(members)) return Effect.void
-            left = { ...left, members, absorbed: left.absorbed.filter((one) => !gone.has(one)) }
-            return attempt
-          })
-        )
+        let outcome: Aggregator.Outcome = "finished"
+        const save = (options: { readonly raw: boolean }): Effect.Effect<void, SqlError.SqlError> =>
+          processor.unit(context, unit, options).pipe(
+            Effect.catchTag("AlreadyHandled", ({ updates }) =>
+              Effect.sync(() => {
+                const before = new Set(updates)
+                const all = [...unit.members.map((one) => one.updateId), ...unit.absorbed]
+                // A part of it was durable after all. What is left finds its place anew: an edit belongs in the
+                // note that holds its message, and the first of the rest gives its answer another name.
+                if (!all.every((one) => before.has(one))) outcome = "reopen"
+              })
+            )
+          )
         return measured(
           "note",
           context,
           persistently(
             "Saving a note",
-            attempt,
-            Effect.suspend(() => processor.unit(context, left, { raw: true }))
+            Effect.andThen(reach("closed"), save({ raw: false })),
+            save({ raw: true })
           )
-        )
+        ).pipe(Effect.map(() => outcome))
       })
 
     const aggregator = Aggregator.make<never>({
@@ -204,10 +194,11 @@ export const layer = Conversation.toLayer(
     /** Asked at once; the answer is waited for in the update's turn. */
     const handledBefore = (
       stored: StoredUpdate,
-      updateId: UpdateId
+      updateId: UpdateId,
+      turn: "first" | "again"
     ): Effect.Effect<Effect.Effect<boolean>> =>
-      // Only what was stored before this activation can have been handled by an earlier one.
-      stored.receivedAt > activated
+      // At first, only what was stored before this activation can have been handled by an earlier one.
+      turn === "first" && stored.receivedAt > activated
         ? Effect.succeed(Effect.succeed(false))
         : handled.among(stored, [updateId]).pipe(
             Effect.retry(backoff),
@@ -217,18 +208,18 @@ export const layer = Conversation.toLayer(
             Effect.map(Fiber.join)
           )
 
-    const receive = (stored: StoredUpdate): Effect.Effect<void> =>
+    const receive = (stored: StoredUpdate, turn: "first" | "again"): Effect.Effect<void> =>
       Effect.gen(function* () {
         const update = decodeUpdate(stored.raw)
-        const before = yield* handledBefore(stored, update.updateId)
+        const before = yield* handledBefore(stored, update.updateId, turn)
         const done = yield* order.withPermits(1)(accept(stored, update, before))
-        if ((yield* done) === "reopen") yield* Effect.delay(receive(stored), rules.quiet)
+        if ((yield* done) === "reopen") yield* Effect.delay(receive(stored, "again"), rules.quiet)
       })
 
     return Conversation.of({
       Receive: ({ payload }) =>
         Schema.decodeEffect(StoredUpdate)(payload.update).pipe(
-          Effect.flatMap(receive),
+          Effect.flatMap((stored) => receive(stored, "first")),
           // Nothing but success may leave: an error would be stored as the answer and the message be gone.
           Effect.catchCause((cause) =>
             Cause.hasInterruptsOnly(cause)

@@ -86,7 +86,11 @@ const harness = (process: (unit: Aggregator.Unit) => Effect.Effect<void> = () =>
       rules,
       onOpen: () => Effect.void,
       fork: (first, fiber) => Effect.asVoid(FiberMap.run(fibers, first.updateId, fiber)),
-      process: (unit) => process(unit).pipe(Effect.andThen(Effect.sync(() => units.push(unit))))
+      process: (unit) =>
+        process(unit).pipe(
+          Effect.andThen(Effect.sync(() => units.push(unit))),
+          Effect.as<Aggregator.Outcome>("finished")
+        )
     })
     /** As the conversation does: a message whose window was stopped is offered again. */
     const offer = (one: WindowMember): Effect.Effect<Fiber.Fiber<void>> =>

@@ -6,7 +6,7 @@ import * as Engine from "../../src/conversation/Engine.ts"
 import * as Inbox from "../../src/conversation/Inbox.ts"
 import { MessageProcessor } from "../../src/conversation/MessageProcessor.ts"
 import { purge } from "../../src/conversation/Purge.ts"
-import { BotId, defaultApp, defaultTenant, type UpdateId } from "../../src/domain/Ids.ts"
+import { BotId, defaultApp, defaultTenant, UpdateId } from "../../src/domain/Ids.ts"
 import { EngineSql } from "../../src/store/EngineSql.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
@@ -57,7 +57,7 @@ const processor = (behave: { readonly failures?: number; readonly die?: boolean 
         unit: (user, unit, { raw }) =>
           once(
             user,
-            unit.members.map((one) => one.updateId),
+            [...unit.members.map((one) => one.updateId), ...unit.absorbed],
             `${raw ? "raw" : "note"} ${unit.members.map((one) => one.message.text.text).join(",")}`
           ),
         edited: (user, updateId) => Effect.as(once(user, [updateId], `edit ${updateId}`), true),
@@ -129,6 +129,27 @@ describe("Conversation", () => {
       assert.deepStrictEqual(yield* send(one), ["duplicate"])
       assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
     }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live(
+    "takes a unit apart of which a part was durable after all: edits go to the note that is there",
+    () =>
+      Effect.gen(function* () {
+        const handled = yield* HandledUpdates
+        const edit = {
+          update_id: 4,
+          edited_message: { ...textUpdate(1, "a2").message, edit_date: 9_999_999_999 }
+        }
+        yield* send(textUpdate(1, "a"), textUpdate(2, "b"), textUpdate(3, "c"), edit)
+        // As a transaction of a killed process that comes through late.
+        yield* handled.once({ tenant: defaultTenant, botId }, [UpdateId.make(1)], "late", () => Effect.void)
+        assert.sameMembers([yield* next, yield* next], ["note b,c", "edit 4"])
+        yield* eventually(
+          "processed",
+          Effect.map(unprocessed, (n) => n === 0)
+        )
+        assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
+      }).pipe(Effect.provide(process()), Effect.provide(world))
   )
 
   it.live("/done closes the window and comes after its unit", () =>
