@@ -15,8 +15,11 @@ import * as Rows from "./OutboxRows.ts"
 import { Pacer } from "./Pacer.ts"
 import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.ts"
 
-/** Rows on their way at once. */
-const width = 64
+/**
+ * Rows on their way at once: as many as a kill can leave in doubt. Telegram takes 30 messages a second from a bot
+ * and answers each in about a tenth of one.
+ */
+const width = 8
 /** Milliseconds. Signals can be missed: without one the rows are looked at this often. */
 const lookEvery = 5_000
 /** How long a message in flight is waited for at the end. */
