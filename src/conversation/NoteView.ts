@@ -9,17 +9,24 @@ import { fromMarkdown, split } from "../telegram/RichText.ts"
 const shown = 12_000
 
 /** Marks and addresses are not shown, so it takes more Markdown than that; somebody's megabytes are not read. */
-const longest = 8 * shown
+const longest = 4 * shown
 
 const more = "…"
 
+/** The beginning of the Markdown, up to the end of a line, or of a word when the lines are as long as that. */
+const beginning = (body: string): string => {
+  const start = body.slice(0, longest)
+  const end = [start.lastIndexOf("\n"), start.lastIndexOf(" ")].find((at) => at > longest / 2)
+  return start.slice(0, end)
+}
+
 const cut = (text: FormattedText, isWhole: boolean): FormattedText => {
-  const [first = text, ...rest] = split(text, { units: shown, entities: Number.POSITIVE_INFINITY })
-  if (isWhole && rest.length === 0) return text
+  const [first, ...rest] = split(text, { units: shown, entities: Number.POSITIVE_INFINITY })
+  if (first === undefined || (isWhole && rest.length === 0)) return text
   return { text: `${first.text.trimEnd()}\n\n${more}`, entities: first.entities }
 }
 
-/** A note of pictures without names, or of nothing: it still has a title. */
+/** A note of nothing to see still has a title. */
 const titleOf = ({ yaml }: Parts): FormattedText => {
   const title = read(yaml).title?.trim() ?? ""
   return title === ""
@@ -32,6 +39,6 @@ export const noteContents = (
 ): ReadonlyArray<Extract<OutgoingContent, { readonly _tag: "Text" }>> => {
   const parts = partsOf(cleanText(new TextDecoder().decode(file)))
   const isWhole = parts.body.length <= longest
-  const text = cut(fromMarkdown(isWhole ? parts.body : parts.body.slice(0, longest)), isWhole)
+  const text = cut(fromMarkdown(isWhole ? parts.body : beginning(parts.body)), isWhole)
   return [{ _tag: "Text", text: text.text === "" ? titleOf(parts) : text, linkPreview: false }]
 }

@@ -18,21 +18,22 @@ const extensions = [gfm({ singleTilde: false }), noteSyntax]
 const mdastExtensions = [gfmFromMarkdown(), noteFromMarkdown]
 
 /**
- * More lists and quotes in one another, or marks of emphasis in one paragraph, than anybody writes: the
- * parser's time grows with their square.
+ * More than anybody writes without a blank line between, or in one another: the parser's time grows with the
+ * square of it, of the depth with the cube.
  */
-const deepest = 50
-const mostMarks = 4_000
+const most = { lines: 1_500, marks: 2_000, depth: 50, indentation: 150 }
 
 const isReadable = (markdown: string): boolean => {
+  let lines = 0
   let marks = 0
   for (const line of markdown.split("\n")) {
     const opening = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/.exec(line)?.[0] ?? ""
-    if ((opening.match(/[>+*-]|\d+/g)?.length ?? 0) > deepest) return false
-    // A new paragraph, or the next item of a list.
-    if (line.trim() === "" || /^[ \t]*[-+*][ \t]/.test(line)) marks = 0
-    marks += line.match(/\*+|_+|~+/g)?.length ?? 0
-    if (marks > mostMarks) return false
+    const blank = line.trim() === ""
+    lines = blank ? 0 : lines + 1
+    marks = blank ? 0 : marks + (line.match(/\*+|_+|~+|\[/g)?.length ?? 0)
+    if (lines > most.lines || marks > most.marks) return false
+    if (opening.search(/\S/) > most.indentation) return false
+    if ((opening.match(/[>+*-]|\d+/g)?.length ?? 0) > most.depth) return false
   }
   return true
 }

@@ -41,4 +41,49 @@ describe("NoteView", () => {
       assert.isAtLeast(viewOf(text).text.length, 1)
     }
   })
+
+  it("shows lists, quotes, links and pictures as a reader sees them, wiki links as their words", () => {
+    const view = viewOf(
+      [
+        "---\ntitle: Plan\n---\n\n# Plan\n\n**09:12** UTC\n",
+        "> Forwarded from [News](https://t.me/news), 2026-11-22 09:00 UTC\n>\n> It *works*\n",
+        "![Photo](../../../media/ab/cd.jpg)\n\n📎 [a.pdf](../../../media/a.pdf) (2 KB)\n",
+        '- [ ] ask [[people/ann|Ann]]\n- [x] rest\n\n<span class="spoiler">secret</span>'
+      ].join("\n")
+    )
+    assert.strictEqual(
+      view.text,
+      [
+        "Plan\n\n09:12 UTC\n\nForwarded from News, 2026-11-22 09:00 UTC\n\nIt works\n",
+        "🖼 Photo\n\n📎 a.pdf (2 KB)\n\n☐ ask Ann\n☑ rest\n\nsecret"
+      ].join("\n")
+    )
+    assert.deepStrictEqual(
+      parts(view).map(([type, text]) => [type, text]),
+      [
+        ["bold", "Plan"],
+        ["bold", "09:12"],
+        ["blockquote", "Forwarded from News, 2026-11-22 09:00 UTC\n\nIt works"],
+        ["text_link", "News"],
+        ["italic", "works"],
+        ["spoiler", "secret"]
+      ]
+    )
+  })
+
+  it("a note with nothing to see is its title, one without a title a sign of life", () => {
+    assert.strictEqual(viewOf("---\ntitle: Empty\n---\n\n<!-- x -->\n").text, "Empty")
+    assert.strictEqual(viewOf("---\ntitle: [\n---\n").text, "…")
+    assert.strictEqual(viewOf("").text, "…")
+    assert.strictEqual(viewOf(`<!-- ${"x".repeat(60_000)} -->`).text, "…")
+  })
+
+  it("the beginning of a long note, whole words and whole formats, and a sign that there is more", () => {
+    for (const markdown of ["Plain, **some words**\n\n", "[words](https://example.org) ", "> a quote\n\n"]) {
+      const view = viewOf(markdown.repeat(200_000 / markdown.length))
+      assert.match(view.text, /(?:words|quote)\n\n…$/)
+      assert.isAtMost(view.text.length, 12_003)
+      assert.isTrue(view.entities.every(({ offset, length }) => offset + length <= view.text.length - 3))
+    }
+  })
 })

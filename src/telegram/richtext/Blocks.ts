@@ -1,7 +1,7 @@
 /** The blocks of a document, one below the other: mdast's block nodes as runs. */
 import type { Blockquote, Code, FootnoteDefinition, List, ListItem, RootContent } from "mdast"
 import { type Document, documentOf, inline } from "./Inline.ts"
-import { bare, isBlank, isQuote, joined, prefixed, type Run, type Runs, textOf, within } from "./Runs.ts"
+import { bare, isBlank, joined, prefixed, type Run, type Runs, textOf, within } from "./Runs.ts"
 import { table } from "./Tables.ts"
 import { htmlBlock } from "./Tags.ts"
 
@@ -9,6 +9,7 @@ interface Place {
   readonly document: Document
   /** How many lists it is in. */
   readonly depth: number
+  readonly isQuoted: boolean
 }
 
 const gap = "\n\n"
@@ -22,20 +23,12 @@ const isLong = (text: string): boolean =>
   text.length > shortQuote.units || text.split("\n").length > shortQuote.lines
 
 /** Telegram's quotes do not nest: one in another has a bar at its side. */
-const nested = (runs: Runs): Runs =>
-  runs.some(({ formats }) => formats.some(({ type }) => isQuote(type)))
-    ? prefixed(
-        runs.map(({ text, formats }) => ({ text, formats: formats.filter(({ type }) => !isQuote(type)) })),
-        "│ ",
-        "│ "
-      )
-    : runs
-
 const quote = (node: Blockquote, place: Place): Runs => {
   const inside = joined(
-    node.children.map((child) => nested(block(child, place))),
+    node.children.map((child) => block(child, { ...place, isQuoted: true })),
     gap
   )
+  if (place.isQuoted) return prefixed(inside, "│ ", "│ ")
   return within({ type: isLong(textOf(inside)) ? "expandable_blockquote" : "blockquote" }, inside)
 }
 
@@ -54,12 +47,12 @@ const item = (node: ListItem, marker: string, place: Place): Runs => {
     : prefixed(inside, `${sign} `, " ".repeat(Math.max(3, marker.length + 1)))
 }
 
-const list = (node: List, { document, depth }: Place): Runs => {
+const list = (node: List, place: Place): Runs => {
   const first = node.start ?? 1
-  const bullet = bullets[Math.min(depth, bullets.length - 1)]!
+  const bullet = bullets[Math.min(place.depth, bullets.length - 1)]!
   return joined(
     node.children.map((child, index) =>
-      item(child, node.ordered ? `${first + index}.` : bullet, { document, depth: depth + 1 })
+      item(child, node.ordered ? `${first + index}.` : bullet, { ...place, depth: place.depth + 1 })
     ),
     node.spread || node.children.some(({ spread }) => spread) ? gap : "\n"
   )
@@ -130,7 +123,7 @@ const footnote = (node: FootnoteDefinition, place: Place): Runs => {
 /** The whole document, its footnotes at the end under a rule. */
 export const blocks = (nodes: ReadonlyArray<RootContent>): Runs => {
   const document = documentOf(nodes)
-  const place: Place = { document, depth: 0 }
+  const place: Place = { document, depth: 0, isQuoted: false }
   const number = ({ identifier }: FootnoteDefinition) => document.footnotes.get(identifier) ?? 0
   const notes = [...footnotesIn(nodes)]
     .sort((a, b) => number(a) - number(b))

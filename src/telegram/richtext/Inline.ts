@@ -2,7 +2,7 @@
 import type { Definition, PhrasingContent, RootContent } from "mdast"
 import { linkFormat, linkName, pictured, spokenAddress } from "./Links.ts"
 import { also, type Format, isBlank, type Run, type Runs, textOf } from "./Runs.ts"
-import { imageName, openTags, readTag } from "./Tags.ts"
+import { openTags, readTag, saidBy } from "./Tags.ts"
 
 /** What a document says elsewhere about its inline nodes. */
 export interface Document {
@@ -116,8 +116,8 @@ export const inline = (
         const tag = readTag(node.value)
         if (tag === undefined) return
         if (tag.name === "br") return breakLine(formats)
-        if (tag.name === "img" && !tag.closes) return say(imageName(tag), formats)
-        return tags.see(tag)
+        tags.see(tag)
+        return say(saidBy(tag), formats)
       }
     }
   }

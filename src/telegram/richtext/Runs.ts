@@ -50,7 +50,7 @@ export const isBlank = (text: string): boolean =>
 
 export const isQuote = (type: string): boolean => type === "blockquote" || type === "expandable_blockquote"
 
-export const isPre = ({ formats }: Run): boolean => formats.some(({ type }) => type === "pre")
+const isBlock = ({ formats }: Run): boolean => formats.some(({ type }) => type === "pre" || isQuote(type))
 
 /** What is left of the blocks that show something, one `gap` between each two. */
 export const joined = (blocks: ReadonlyArray<Runs>, gap: string): Runs =>
@@ -59,8 +59,8 @@ export const joined = (blocks: ReadonlyArray<Runs>, gap: string): Runs =>
     .flatMap((runs, index) => (index === 0 ? runs : [bare(gap), ...runs]))
 
 /**
- * `first` before the first line and `rest` before each further one that is not empty. Code keeps its lines as
- * they are, in a block of its own.
+ * `first` before the first line and `rest` before each further one that is not empty. Code and quotes keep
+ * their lines as they are, in a block of their own.
  */
 export const prefixed = (runs: Runs, first: string, rest: string): Runs => {
   const out: Array<Run> = []
@@ -70,7 +70,7 @@ export const prefixed = (runs: Runs, first: string, rest: string): Runs => {
     out.push(run)
   }
   for (const run of runs) {
-    if (isPre(run)) {
+    if (isBlock(run)) {
       if (out.length === 0) endLine(bare("\n"))
       out.push(run)
       pending = ""
@@ -82,10 +82,8 @@ export const prefixed = (runs: Runs, first: string, rest: string): Runs => {
         pending = rest
       }
       if (line === "") return
-      // A quote goes through; a line under the blanks would look odd.
-      if (pending !== "") {
-        out.push({ text: pending, formats: run.formats.filter(({ type }) => isQuote(type)) })
-      }
+      // A line under the blanks would look odd.
+      if (pending !== "") out.push(bare(pending))
       pending = ""
       out.push({ ...run, text: line })
     })

@@ -1,7 +1,7 @@
 /** HTML inside Markdown: what a tag means for the text around it, and blocks of HTML as their text. Pure. */
 import { decodeNamedCharacterReference } from "decode-named-character-reference"
 import { linkFormat, pictured } from "./Links.ts"
-import { also, type Format, type Run, type Runs, textOf } from "./Runs.ts"
+import { also, bare, type Format, type Run, type Runs, textOf } from "./Runs.ts"
 
 export interface Tag {
   readonly name: string
@@ -99,7 +99,12 @@ export const openTags = () => {
   }
 }
 
-export const imageName = (tag: Tag): string => pictured(tag.attribute("alt"), tag.attribute("src"))
+/** What a tag says by itself: a picture its name; a power is no more digits of the number. */
+export const saidBy = (tag: Tag): string => {
+  if (tag.closes) return ""
+  if (tag.name === "img") return pictured(tag.attribute("alt"), tag.attribute("src"))
+  return tag.name === "sup" ? "^" : ""
+}
 
 /** Tags that begin a line of their own. */
 const ownLine =
@@ -134,7 +139,11 @@ export const htmlBlock = (html: string): Runs => {
     if (text !== "") runs.push({ text, formats: tags.formats([]) })
   }
   const newLine = () => {
-    if (!endsWith(/\n$/)) runs.push({ text: "\n", formats: [] })
+    const last = runs.pop()
+    if (last === undefined) return
+    const text = last.text.replace(/ $/, "")
+    runs.push({ ...last, text })
+    if (!text.endsWith("\n")) runs.push(bare("\n"))
   }
   for (const piece of tokensOf(html)) {
     const tag = piece.startsWith("<") ? readTag(piece) : undefined
@@ -147,10 +156,10 @@ export const htmlBlock = (html: string): Runs => {
     }
     tags.see(tag)
     if (tag.name === "br") say("\n")
-    else if (tag.name === "img" && !tag.closes) say(imageName(tag))
     else if (ownLine.test(tag.name)) newLine()
     else if (/^t[dh]$/.test(tag.name)) say(endsWith(/\s$/) ? "" : " ")
     if (tag.name === "li" && !tag.closes) say("• ")
+    say(saidBy(tag))
   }
   return trimRuns(runs)
 }

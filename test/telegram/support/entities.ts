@@ -66,3 +66,19 @@ export const visible = ({ text, entities }: FormattedText): ReadonlyArray<string
   }
   return formats.flatMap((here, at) => (/\S/.test(text[at]!) ? [`${text[at]} ${here.sort().join(" ")}`] : []))
 }
+
+/** The text with its entities as tags, for the eye. */
+export const tagged = ({ text, entities }: FormattedText): string => {
+  const tags = new Map<number, string>()
+  const put = (at: number, tag: string, side: "before" | "after") => {
+    const there = tags.get(at) ?? ""
+    tags.set(at, side === "before" ? tag + there : there + tag)
+  }
+  // Ends first, the inner before the outer; then beginnings, the outer first.
+  for (const entity of entities) put(endOf(entity), `</${entity.type}>`, "before")
+  for (const { type, offset, url, language } of entities) {
+    const more = url ?? language
+    put(offset, more === undefined ? `<${type}>` : `<${type} ${more}>`, "after")
+  }
+  return Array.from({ length: text.length + 1 }, (_, at) => (tags.get(at) ?? "") + (text[at] ?? "")).join("")
+}
