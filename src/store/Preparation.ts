@@ -7,6 +7,7 @@ import { Effect, Schema } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { defaultTenant } from "../domain/Ids.ts"
 import domain from "./migrations/0001_domain.ts"
+import callbacks from "./migrations/0002_callbacks.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -22,7 +23,7 @@ export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("Data
 }
 
 /** In order, forward only. A released one is never edited. */
-export const migrations = { "0001_domain": domain }
+export const migrations = { "0001_domain": domain, "0002_callbacks": callbacks }
 
 const migrationTable = "schema_migrations"
 

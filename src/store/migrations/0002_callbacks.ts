@@ -1,0 +1,32 @@
+/** Buttons that can be pressed once, by one person, in one chat. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  for (const statement of [
+    `CREATE TABLE callbacks (
+      tenant_id text NOT NULL REFERENCES tenants,
+      token text NOT NULL,
+      app text NOT NULL,
+      key text NOT NULL,
+      chat_id bigint NOT NULL,
+      user_id bigint NOT NULL,
+      purpose text NOT NULL,
+      payload text NOT NULL,
+      expires_at timestamptz NOT NULL,
+      used_at timestamptz,
+      PRIMARY KEY (tenant_id, token),
+      UNIQUE (tenant_id, app, key)
+    )`,
+    `CREATE INDEX callbacks_expired ON callbacks (tenant_id, expires_at)`,
+    `ALTER TABLE callbacks ENABLE ROW LEVEL SECURITY`,
+    `ALTER TABLE callbacks FORCE ROW LEVEL SECURITY`,
+    `CREATE POLICY tenant_isolation ON callbacks
+      USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
+      WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON callbacks TO zapiska_runtime`
+  ]) {
+    yield* sql.unsafe(statement)
+  }
+})
