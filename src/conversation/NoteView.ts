@@ -9,7 +9,7 @@ import { fromMarkdown, split } from "../telegram/RichText.ts"
 const shown = 12_000
 
 /** Marks and addresses are not shown, so it takes more Markdown than that; somebody's megabytes are not read. */
-const longest = 4 * shown
+const longest = 2 * shown
 
 const more = "…"
 
