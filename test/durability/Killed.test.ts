@@ -28,6 +28,6 @@ describe("killed with -9 while messages arrive", () => {
         assert.isAbove(figures.notes, 20)
         assert.isAbove(figures.messages, 150)
       }),
-    110_000
+    300_000
   )
 })

@@ -16,6 +16,6 @@ describe("its PostgreSQL killed with -9 while messages arrive", () => {
         })
         assert.isAbove(figures.notes, 15)
       }),
-    110_000
+    300_000
   )
 })

@@ -114,6 +114,6 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
           assert.deepStrictEqual(problems, [], `seed ${seed}`)
         }).pipe(Effect.provide(emulatorLayer({ file: sandboxFile(dataDir) })))
       }),
-    110_000
+    300_000
   )
 })

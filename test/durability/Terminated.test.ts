@@ -16,6 +16,6 @@ describe("interrupted by SIGTERM while messages arrive", () => {
         })
         assert.isAbove(figures.notes, 15)
       }),
-    110_000
+    300_000
   )
 })
