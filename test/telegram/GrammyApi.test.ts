@@ -1,6 +1,6 @@
-import { inspect } from "node:util"
+import { format, inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Logger, Redacted, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, Stream } from "effect"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import * as Faulty from "./support/FaultyServer.ts"
@@ -12,6 +12,28 @@ const once = { idempotent: false, timeout: "300 millis" } as const
 const send = Effect.flatMap(GrammyApi, (api) =>
   api.call(bot, "sendMessage", { chat_id: 1, text: "hello" }, once)
 )
+
+const document = new TextEncoder().encode("the bytes of a document")
+const upload = Effect.flatMap(GrammyApi, (api) =>
+  api.call(
+    bot,
+    "sendDocument",
+    { chat_id: 1, document: "attach://file" },
+    {
+      ...once,
+      files: [{ part: "file", filename: "a.txt", size: document.length, bytes: Stream.make(document) }]
+    }
+  )
+)
+const read = Stream.runDrain(
+  Stream.unwrap(Effect.map(GrammyApi, (api) => api.file(bot, "photos/1.jpg", { from: 3 })))
+)
+const poll = Effect.flatMap(GrammyApi, (api) =>
+  api.getUpdates(bot, { timeout: "1 second", allowedUpdates: [], connection: "fresh" })
+)
+
+/** Every way to Telegram. */
+const ways = { send, upload, read, poll }
 
 /** Every way an error is printed. */
 const printed = (cause: Cause.Cause<unknown>): Effect.Effect<string> =>
@@ -35,12 +57,19 @@ const printed = (cause: Cause.Cause<unknown>): Effect.Effect<string> =>
       JSON.stringify(cause),
       Cause.pretty(cause),
       error instanceof Error ? `${error.stack} ${inspect(error.cause, { depth: 20 })}` : "",
-      inspect(new Error("wrapped", { cause: error }), { depth: 20, showHidden: true })
+      error instanceof Error ? JSON.stringify(error, Object.getOwnPropertyNames(error)) : "",
+      inspect(structuredClone(error), { depth: 20, showHidden: true }),
+      format("%s %o %j", error, error, error),
+      inspect(new Error("wrapped", { cause: error }), { depth: 20, showHidden: true }),
+      inspect(new AggregateError([error], String(error)), { depth: 20, showHidden: true }),
+      Cause.pretty(Cause.die(new Error("died", { cause: error }))),
+      inspect(Exit.failCause(cause), { depth: 20, showHidden: true })
     ].join("\n")
   })
 
 const faults: ReadonlyArray<readonly [string, Faulty.Step, string]> = [
   ["a refusal that repeats the token", Faulty.refuse(400, `Bad Request: /bot${token}/ is odd`), "Refused"],
+  ["a refusal that repeats it encoded", Faulty.refuse(400, `/bot${encodeURIComponent(token)}/`), "Refused"],
   ["429", Faulty.refuse(429, "Too Many Requests", { retry_after: 3 }), "Wait"],
   ["a 502 page", Faulty.page(502), "Unknown"],
   ["a JSON answer of another service", Faulty.json(200, { status: "fine" }), "Unknown"],
@@ -89,6 +118,32 @@ describe("GrammyApi", () => {
         assert.nestedPropertyVal(Cause.squash(cause), "outcome._tag", "Retry")
         assert.notInclude(yield* printed(cause), secret)
       })
+    )
+  })
+
+  /** What a connection of another way is waited for longer than a test waits. */
+  const quick = faults.filter(([name]) => name !== "silence")
+  describe.each(Object.entries(ways))("the way of %s", (_name, way) => {
+    it.live("prints no token, whatever goes wrong", () =>
+      Effect.gen(function* () {
+        const server = yield* faultyServer
+        const api = Effect.provide(GrammyApi.layer.pipe(Layer.provide(server.layer)))
+        let failures = 0
+        for (const [, step] of quick) {
+          server.script.push(step)
+          const exit = yield* Effect.exit(way.pipe(api))
+          if (Exit.isSuccess(exit)) continue
+          failures += 1
+          assert.notInclude(yield* printed(exit.cause), secret)
+        }
+        for (const apiRoot of ["http://127.0.0.1:2", "http://zapiska.invalid", "nowhere", "http://[::/"]) {
+          const bots = Bots.layer([{ ...bot, token: Redacted.make(token), apiRoot }])
+          const exit = yield* Effect.exit(way.pipe(Effect.provide(GrammyApi.layer.pipe(Layer.provide(bots)))))
+          assert.isTrue(Exit.isFailure(exit))
+          if (Exit.isFailure(exit)) assert.notInclude(yield* printed(exit.cause), secret)
+        }
+        assert.isAbove(failures, 3)
+      }).pipe(Effect.scoped)
     )
   })
 

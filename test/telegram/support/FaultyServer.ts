@@ -16,6 +16,7 @@ export const bot: { readonly tenant: TenantId; readonly app: AppId } = {
 
 export interface Call {
   readonly method: string
+  /** Empty for an upload. */
   readonly payload: Record<string, unknown>
   /** Milliseconds of the monotonic clock. */
   readonly at: number
@@ -103,7 +104,11 @@ export const faultyServer = Effect.acquireRelease(
     const server = createServer((request, response) =>
       body(request, (text) => {
         const method = request.url?.split("/").at(-1) ?? ""
-        const call: Call = { method, payload: text === "" ? {} : JSON.parse(text), at: performance.now() }
+        const call: Call = {
+          method,
+          payload: text.startsWith("{") ? JSON.parse(text) : {},
+          at: performance.now()
+        }
         calls.push(call)
         const step = script.shift() ?? rules.map((rule) => rule(call)).find((found) => found) ?? answer
         step(call, response, () => accepted.push(call))
