@@ -70,8 +70,8 @@ export interface Request<M extends Method> {
   readonly pace: Pace
   /** Sent along with the payload. */
   readonly files?: ReadonlyArray<Upload>
-  /** What is worthless a moment later is tried once. */
-  readonly repeat?: "never"
+  /** What the next call makes worthless waits for nothing and is tried once. */
+  readonly urgency?: "progress"
 }
 
 export const makeCalls = (options: CallsOptions) =>
@@ -104,7 +104,7 @@ export const makeCalls = (options: CallsOptions) =>
           const until = yield* pacer.parkedUntil(bot, chat)
           const left = until - (yield* Clock.currentTimeMillis)
           // Who took a place here waited for it, and waits for the rest of a short park, too.
-          const waits = request.pace === "place" && dispatched === undefined
+          const waits = request.pace === "place" && request.urgency !== "progress" && dispatched === undefined
           if (left > (waits ? Duration.toMillis(longestWait) : 0))
             return yield* new RateLimited({ method, until })
           if (left > 0) yield* Effect.sleep(left)
@@ -196,7 +196,8 @@ export const makeCalls = (options: CallsOptions) =>
     const place = Effect.fnUntraced(function* (request: Request<Method>) {
       if (request.pace !== "place" || request.chat === undefined) return
       if ((yield* Dispatched) !== undefined) return
-      const taken = yield* pacer.wait(request.bot, request.chat, "reply", longestWait)
+      const patience = request.urgency === "progress" ? Duration.zero : longestWait
+      const taken = yield* pacer.wait(request.bot, request.chat, "reply", patience)
       if (taken._tag === "Later") return yield* new RateLimited({ method: request.method, until: taken.at })
     })
 
@@ -207,7 +208,7 @@ export const makeCalls = (options: CallsOptions) =>
     ): Effect.Effect<ResultOf<M>, BotPortError> =>
       attempt(request).pipe(
         Effect.tapError((error) => noteWait(request, error)),
-        (attempted) => (request.repeat === "never" ? attempted : Effect.retry(attempted, retrying)),
+        (attempted) => (request.urgency === "progress" ? attempted : Effect.retry(attempted, retrying)),
         Effect.catchTag("CallFailed", ({ outcome }) => {
           const payload = adapted(outcome, request.payload)
           return payload === undefined ? fallback(outcome) : run({ ...request, payload }, fallback)

@@ -54,7 +54,11 @@ export class BotPort extends Context.Service<
     readonly edit: (
       address: Address,
       message: MessageId,
-      content: OutgoingContent
+      content: OutgoingContent,
+      options?: {
+        /** The next one says more: it waits for nothing and is tried once. */
+        readonly urgency?: "progress"
+      }
     ) => Effect.Effect<void, BotPortError>
     readonly remove: (address: Address, message: MessageId) => Effect.Effect<void, BotPortError>
     /** `null` takes the reaction back. */
@@ -128,6 +132,7 @@ export type RecordedCall =
       readonly address: Address
       readonly message: MessageId
       readonly content: OutgoingContent
+      readonly urgency?: "progress"
     }
   | { readonly method: "remove"; readonly address: Address; readonly message: MessageId }
   | {
@@ -203,7 +208,8 @@ const recording = Effect.gen(function* () {
         const date = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
         return { messageId, date, ...(others.length === 0 ? {} : { others }) }
       }),
-    edit: (address, message, content) => record({ method: "edit", address, message, content }),
+    edit: (address, message, content, options = {}) =>
+      record({ method: "edit", address, message, content, ...options }),
     remove: (address, message) => record({ method: "remove", address, message }),
     react: (address, message, emoji) => record({ method: "react", address, message, emoji }),
     typing: (address) => record({ method: "typing", address }),

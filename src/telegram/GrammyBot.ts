@@ -40,6 +40,10 @@ import { makePacking } from "./Packing.ts"
 const isOfAnotherKind = (error: BotPortError): boolean =>
   error._tag === "Refused" && /^there is no (text|caption) in the message/.test(normalise(error.reason))
 
+interface EditOptions {
+  readonly urgency?: "progress"
+}
+
 type Emoji = NonNullable<Opts<"setMessageReaction">["reaction"]>
 
 const make = (options: CallsOptions) =>
@@ -74,7 +78,8 @@ const make = (options: CallsOptions) =>
       address: Address,
       message: MessageId,
       content: OutgoingContent,
-      { method, payload }: Prepared<EditMethod>
+      { method, payload }: Prepared<EditMethod>,
+      options: EditOptions
     ) {
       const files = yield* pack(address.tenant, method, content)
       yield* ensure<EditMethod>({
@@ -88,7 +93,8 @@ const make = (options: CallsOptions) =>
         } as unknown as PayloadOf<EditMethod>,
         idempotent: true,
         pace: "place",
-        files
+        files,
+        ...options
       })
     })
 
@@ -107,10 +113,10 @@ const make = (options: CallsOptions) =>
       )
 
     /** A message with a file says a text in its caption. */
-    const captioned = (address: Address, message: MessageId, content: TextContent) =>
+    const captioned = (address: Address, message: MessageId, content: TextContent, options: EditOptions) =>
       content.text.text.length > contentLimits.caption
         ? replaced(address, message, content)
-        : change(address, message, content, captioningOf(content)).pipe(
+        : change(address, message, content, captioningOf(content), options).pipe(
             Effect.catchIf(isOfAnotherKind, () => replaced(address, message, content))
           )
 
@@ -145,15 +151,15 @@ const make = (options: CallsOptions) =>
         }
       }),
 
-      edit: Effect.fn("BotPort.edit")(function* (address, message, content) {
+      edit: Effect.fn("BotPort.edit")(function* (address, message, content, options = {}) {
         const editing = editingOf(content)
         if (editing === undefined) {
           yield* pack(address.tenant, "editMessage", content)
           return yield* replaced(address, message, content)
         }
-        const changed = change(address, message, content, editing)
+        const changed = change(address, message, content, editing, options)
         yield* content._tag === "Text"
-          ? Effect.catchIf(changed, isOfAnotherKind, () => captioned(address, message, content))
+          ? Effect.catchIf(changed, isOfAnotherKind, () => captioned(address, message, content, options))
           : changed
       }),
 
@@ -221,7 +227,7 @@ const make = (options: CallsOptions) =>
           },
           idempotent: true,
           pace: "park",
-          repeat: "never"
+          urgency: "progress"
         })
       }),
 

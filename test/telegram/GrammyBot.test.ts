@@ -266,6 +266,44 @@ describe("GrammyBot", () => {
     )
   )
 
+  it.live("shows drafts in private chats only, once, with a button to stop them when asked for", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const bold = { text: "Bold", entities: [{ type: "bold", offset: 0, length: 4 }] }
+        yield* port.draft(address, 7, bold, { stop: "offered" })
+        assert.deepStrictEqual(server.calls[0]?.payload, {
+          chat_id: 42,
+          draft_id: 7,
+          text: "Bold",
+          entities: bold.entities,
+          can_stop: true
+        })
+        const group = new Address({ ...address, chat: ChatId.make(-42) })
+        assert.strictEqual((yield* Effect.flip(port.draft(group, 7, bold)))._tag, "Refused")
+        const long = yield* Effect.flip(port.draft(address, 7, plain("x".repeat(4_097))))
+        assert.strictEqual(long.message, "The draft is 4097 UTF-16 units, Telegram allows 4096 UTF-16 units")
+        assert.lengthOf(server.calls, 1)
+        server.script.push(Faulty.refuse(500, "Internal Server Error"))
+        assert.strictEqual((yield* Effect.flip(port.draft(address, 7, bold)))._tag, "Unavailable")
+        assert.lengthOf(server.calls, 2)
+      })
+    )
+  )
+
+  it.live("makes an edit that shows progress once, and only where there is a place for it now", () =>
+    withServer((server, port) =>
+      Effect.gen(function* () {
+        const progress = port.edit(address, MessageId.make(1), hello, { urgency: "progress" })
+        server.script.push(Faulty.page(502))
+        assert.strictEqual((yield* Effect.flip(progress))._tag, "Unavailable")
+        yield* progress
+        yield* progress
+        assert.strictEqual((yield* Effect.flip(progress))._tag, "RateLimited")
+        assert.lengthOf(server.calls, 3)
+      })
+    )
+  )
+
   it.live("sends captions as plain text when Telegram refuses their entities", () =>
     withServer((server, port) =>
       Effect.gen(function* () {
