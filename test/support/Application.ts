@@ -11,15 +11,17 @@ import type { BotApiEmulator } from "../../src/sandbox/Control.ts"
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const withFailpoint = fileURLToPath(new URL("./failpointProcess.ts", import.meta.url))
 
-/** The PostgreSQL that a killed process leaves running. */
-const endPostgres = (dataDir: string) => {
-  try {
-    const [pid] = readFileSync(join(dataDir, "db", "data", "postmaster.pid"), "utf8").split("\n")
-    process.kill(Number(pid), "SIGQUIT")
-  } catch {
+/** The PostgreSQL that a killed process leaves running; it writes to its files until it has ended. */
+const endPostgres = (dataDir: string) =>
+  Effect.try(() => readFileSync(join(dataDir, "db", "data", "postmaster.pid"), "utf8")).pipe(
+    Effect.map((text) => Number(text.split("\n")[0])),
+    Effect.tap((pid) => Effect.try(() => process.kill(pid, "SIGQUIT"))),
+    Effect.flatMap((pid) =>
+      Effect.try(() => process.kill(pid, 0)).pipe(Effect.delay("20 millis"), Effect.repeat({ times: 500 }))
+    ),
     // It was never started, or has ended.
-  }
-}
+    Effect.ignore
+  )
 
 /** For a `dataDir`, or a parent of one named `data`. Passable, so that root's PostgreSQL too goes with it. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -29,11 +31,10 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
     return directory
   }),
   (directory) =>
-    Effect.sync(() => {
-      endPostgres(directory)
-      endPostgres(join(directory, "data"))
-      rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
-    })
+    endPostgres(directory).pipe(
+      Effect.andThen(endPostgres(join(directory, "data"))),
+      Effect.andThen(Effect.sync(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 })))
+    )
 )
 
 export const freePort = Effect.callback<number>((resume) => {
