@@ -2,7 +2,7 @@
  * Makes a note of a unit of work: fetches its media, composes the draft, and writes note, members, revision
  * and the announcement in the transaction that marks the updates as handled.
  */
-import { Array as Arr, Clock, Context, Effect, Layer, Option } from "effect"
+import { Array as Arr, Clock, Context, Effect, Layer, Option, Semaphore } from "effect"
 import type { SqlError } from "effect/sql"
 import type { AppId, BotId, NoteId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
@@ -74,6 +74,12 @@ export class NoteCreation extends Context.Service<
 /** How long a closed unit waits for files on their way; what comes later amends the note. */
 const patience = "2 seconds"
 
+/**
+ * Notes written at once. Of one knowledge base the database lets one through at a time: more would only hold
+ * connections others need.
+ */
+const writtenAtOnce = 4
+
 const updatedAt = (message: IncomingMessage): number => (message.editDate ?? message.date) * 1000
 
 const make = Effect.gen(function* () {
@@ -82,6 +88,7 @@ const make = Effect.gen(function* () {
   const media = yield* Media
   const retry = yield* MediaRetry
   const outbox = yield* Outbox
+  const writing = yield* Semaphore.make(writtenAtOnce)
 
   const filesFor = (user: NoteUser, members: ReadonlyArray<UnitMember>) =>
     Effect.gen(function* () {
@@ -174,28 +181,30 @@ const make = Effect.gen(function* () {
       const files: NoteFiles = raw ? new Map() : yield* filesFor(user, members)
       const date = yield* Clock.currentTimeMillis
       const attempt = (noteOf: Parameters<typeof placed>[1]) =>
-        handled.once(user, updates, `unit:${members[0].updateId}`, () =>
-          Effect.gen(function* () {
-            const { fresh, notes } = yield* placed(members, noteOf)
-            const outcomes: Array<NoteOutcome> = []
-            if (Arr.isReadonlyArrayNonEmpty(fresh)) {
-              outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
-            }
-            for (const { note, members: added } of notes) {
-              const message = `Add to ${note.title}`
-              const meta = { author: user.author, date, message, kind: "amend" as const }
-              // Of a message the note holds, only an edit can say more than the note does.
-              const news = added.filter(
-                ({ message }) => message.albumId !== undefined || message.editDate !== undefined
-              )
-              const amended = Arr.isReadonlyArrayNonEmpty(news)
-                ? yield* amend(user, note, news, files, meta)
-                : note
-              outcomes.push({ note: amended, amended: true })
-            }
-            yield* outbox.enqueue(user.tenant, announce(outcomes))
-          }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
-        )
+        handled
+          .once(user, updates, `unit:${members[0].updateId}`, () =>
+            Effect.gen(function* () {
+              const { fresh, notes } = yield* placed(members, noteOf)
+              const outcomes: Array<NoteOutcome> = []
+              if (Arr.isReadonlyArrayNonEmpty(fresh)) {
+                outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
+              }
+              for (const { note, members: added } of notes) {
+                const message = `Add to ${note.title}`
+                const meta = { author: user.author, date, message, kind: "amend" as const }
+                // Of a message the note holds, only an edit can say more than the note does.
+                const news = added.filter(
+                  ({ message }) => message.albumId !== undefined || message.editDate !== undefined
+                )
+                const amended = Arr.isReadonlyArrayNonEmpty(news)
+                  ? yield* amend(user, note, news, files, meta)
+                  : note
+                outcomes.push({ note: amended, amended: true })
+              }
+              yield* outbox.enqueue(user.tenant, announce(outcomes))
+            }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
+          )
+          .pipe(writing.withPermit)
       yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user)).pipe(
         // Rare: another update brought one of these messages before (an edit that came first).
         Effect.catchReason("SqlError", "UniqueViolation", () => attempt(noteOfMessage(user)))

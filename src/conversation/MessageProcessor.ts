@@ -6,7 +6,7 @@ import { Clock, Context, Effect, FiberSet, Layer, Option } from "effect"
 import type { SqlError } from "effect/sql"
 import { NoteCreation, type NoteOutcome } from "../assistant/NoteCreation.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
-import type { UpdateId } from "../domain/Ids.ts"
+import type { BotId, UpdateId } from "../domain/Ids.ts"
 import { IncomingMessage, type IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
@@ -79,8 +79,11 @@ export class MessageProcessor extends Context.Service<
   )
 }
 
-/** Reactions under way at once; beyond, a message goes without one. */
-const reactionsAtOnce = 64
+/**
+ * Telegram lets a bot do some thirty things a second, and answers come first: of a flood only so many messages
+ * get their reaction.
+ */
+const reactionsASecond = 20
 
 /** Work that takes longer than this is worth a "typing". */
 const noticeable = "300 millis"
@@ -122,6 +125,14 @@ const make = Effect.gen(function* () {
   const notes = yield* NoteCreation
   const outbox = yield* Outbox
   const reactions = yield* FiberSet.make<void>()
+
+  const reacted = new Map<BotId, ReadonlyArray<number>>()
+  const mayReact = ({ botId }: UserContext, now: number): boolean => {
+    const lately = (reacted.get(botId) ?? []).filter((at) => at > now - 1000)
+    const room = lately.length < reactionsASecond
+    reacted.set(botId, room ? [...lately, now] : lately)
+    return room
+  }
 
   const ignoring = <E>(what: string, effect: Effect.Effect<unknown, E>): Effect.Effect<void> =>
     effect.pipe(
@@ -189,29 +200,27 @@ const make = Effect.gen(function* () {
   return MessageProcessor.of({
     received: Effect.fn("MessageProcessor.received")(function* (user, message) {
       yield* notes.prefetch(user, message)
-      if ((yield* FiberSet.size(reactions)) >= reactionsAtOnce) return
+      if (!mayReact(user, yield* Clock.currentTimeMillis)) return
       yield* FiberSet.run(reactions, ignoring("A reaction", bot.react(user.address, message.messageId, "👀")))
     }),
 
     opened: (user, first, quiet) =>
       ignoring(
         "The status message",
-        outbox.enqueue(user.tenant, [
-          {
-            address: user.address,
-            botId: user.botId,
-            key: statusKey(first),
-            delivery: "chatter",
-            action: {
-              _tag: "Send",
-              content: {
-                _tag: "Text",
-                text: texts[user.language].collecting(Math.round(quiet / 1000)),
-                buttons: [[doneButton(user)]]
-              }
+        outbox.enqueueAlone(user.tenant, {
+          address: user.address,
+          botId: user.botId,
+          key: statusKey(first),
+          delivery: "chatter",
+          action: {
+            _tag: "Send",
+            content: {
+              _tag: "Text",
+              text: texts[user.language].collecting(Math.round(quiet / 1000)),
+              buttons: [[doneButton(user)]]
             }
           }
-        ])
+        })
       ),
 
     unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw }) {

@@ -6,14 +6,13 @@ import { Context, Effect, Layer, Option, Schema, type Stream } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import { type BotId, type ChatId, type MessageId, NoteId, RevisionNumber } from "../domain/Ids.ts"
 import type { Author, NoteDraft, NoteMedia, NoteMember, NoteSummary, Revision } from "../domain/Note.ts"
-import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { amendNote } from "./Amending.ts"
 import { Blobs } from "./Blobs.ts"
 import { cleanDraft, cleanText, render } from "./NoteFile.ts"
 import { pathProblem } from "./NotePath.ts"
 import * as NoteRows from "./NoteRows.ts"
-import { type KnowledgeBaseKey, RevisionLog, signalOf } from "./RevisionLog.ts"
+import { type KnowledgeBaseKey, RevisionLog } from "./RevisionLog.ts"
 import { isStorable, revisions, takeNumber } from "./Rows.ts"
 import * as Search from "./Search.ts"
 import * as Undo from "./Undo.ts"
@@ -166,11 +165,10 @@ export class KnowledgeBase extends Context.Service<
     readonly changes: Stream.Stream<KnowledgeBaseKey>
   }
 >()("zapiska/knowledge/KnowledgeBase") {
-  static readonly layer: Layer.Layer<KnowledgeBase, never, TenantScope | Signals | Blobs | RevisionLog> =
-    Layer.effect(
-      KnowledgeBase,
-      Effect.suspend(() => make)
-    )
+  static readonly layer: Layer.Layer<KnowledgeBase, never, TenantScope | Blobs | RevisionLog> = Layer.effect(
+    KnowledgeBase,
+    Effect.suspend(() => make)
+  )
 }
 
 const problemOfMedia = (media: ReadonlyArray<NoteMedia>): string | undefined => {
@@ -190,7 +188,6 @@ const said = (meta: RevisionMeta) => ({
 
 const make = Effect.gen(function* () {
   const scope = yield* TenantScope
-  const signals = yield* Signals
   const blobs = yield* Blobs
   const log = yield* RevisionLog
 
@@ -236,7 +233,6 @@ const make = Effect.gen(function* () {
       return yield* scope.transaction(key.tenant, (sql) =>
         Effect.gen(function* () {
           // The number locks the head, so what needs no lock comes before it.
-          yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
           const blob = yield* blobs.put(key.tenant, render(note))
           const revision = yield* takeNumber(sql, key)
           const path = yield* NoteRows.insertNote(sql, key, {

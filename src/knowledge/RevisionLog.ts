@@ -77,9 +77,6 @@ export class RevisionLog extends Context.Service<
   )
 }
 
-/** What is sent on `zapiska_revisions`. */
-export const signalOf = (key: KnowledgeBaseKey): string => `${key.tenant}/${key.name}`
-
 const Key = Schema.Struct({ tenant: TenantId, name: KnowledgeBaseName })
 const decodeKey = Schema.decodeUnknownResult(Key)
 
@@ -110,7 +107,6 @@ const make = Effect.gen(function* () {
     key: KnowledgeBaseKey,
     revision: Omit<Revision, "number">
   ) {
-    yield* signals.notify(sql, "zapiska_revisions", signalOf(key))
     const number = yield* takeNumber(sql, key)
     yield* sql`
       WITH changes AS (

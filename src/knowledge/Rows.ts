@@ -3,6 +3,7 @@ import { Effect, Schema, SchemaTransformation } from "effect"
 import type { SqlClient, Statement } from "effect/sql"
 import { BlobHash, RevisionNumber } from "../domain/Ids.ts"
 import { FileChange, Revision } from "../domain/Note.ts"
+import { notifying } from "../store/Signals.ts"
 import type { KnowledgeBaseKey } from "./RevisionLog.ts"
 
 /** A bigint column as a number. What we store in them is far below 2^53. */
@@ -80,13 +81,16 @@ export const revisions = (
     (rows) => rows.map(fromRow)
   )
 
-/** Locks the head row, which this makes on first use, and takes the next number. */
+/** What is sent on `zapiska_revisions`. */
+export const signalOf = (key: KnowledgeBaseKey): string => `${key.tenant}/${key.name}`
+
+/** Locks the head row, which this makes on first use, takes the next number and tells those who follow the log. */
 export const takeNumber = (sql: SqlClient.SqlClient, key: KnowledgeBaseKey) =>
   Effect.map(
     decoded(HeadRow)(sql`
       INSERT INTO knowledge_bases AS k (tenant_id, name, head) VALUES (${key.tenant}, ${key.name}, 1)
       ON CONFLICT (tenant_id, name) DO UPDATE SET head = k.head + 1
-      RETURNING head`),
+      RETURNING head, ${notifying(sql, "zapiska_revisions", sql`${signalOf(key)}`)}`),
     (rows) => RevisionNumber.make(rows[0]!.head)
   )
 

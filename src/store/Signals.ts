@@ -4,7 +4,7 @@
  */
 import { PgConnection } from "@effect/sql-pg"
 import { Context, Deferred, Effect, PubSub, Queue, Schedule, Stream } from "effect"
-import type { SqlClient, SqlError } from "effect/sql"
+import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Connection } from "./DatabaseOwner.ts"
 
 export type SignalChannel = "zapiska_outbox" | "zapiska_revisions"
@@ -24,6 +24,13 @@ export class Signals extends Context.Service<
     readonly listen: (channel: SignalChannel) => Stream.Stream<string>
   }
 >()("zapiska/store/Signals") {}
+
+/** `notify` as an expression, for a statement that returns it for each row it writes. */
+export const notifying = (
+  sql: SqlClient.SqlClient,
+  channel: SignalChannel,
+  payload: Statement.Fragment
+): Statement.Fragment => sql`pg_notify(${channel}, ${payload})`
 
 /**
  * One connection listens for everybody. Ready when it does; from then on it is renewed for as long as the scope

@@ -4,13 +4,13 @@
  *
  * States: `pending → sending → sent | unknown | dead`.
  */
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Duration, Effect, Layer, type Option, type Tracer } from "effect"
 import type { SqlError } from "effect/sql"
 import type { BotId, TenantId } from "../domain/Ids.ts"
+import * as GroupCommit from "../store/GroupCommit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
-import { botName } from "./Bots.ts"
 import { dispatch } from "./Dispatcher.ts"
 import type { OutboxEntry } from "./OutboxEntry.ts"
 import * as Rows from "./OutboxRows.ts"
@@ -27,6 +27,11 @@ export class Outbox extends Context.Service<
       entries: ReadonlyArray<OutboxEntry>
     ) => Effect.Effect<void, SqlError.SqlError>
     /**
+     * Adds an entry that belongs to no decision, outside of the caller's transaction: those that come at the same
+     * time are written together.
+     */
+    readonly enqueueAlone: (tenant: TenantId, entry: OutboxEntry) => Effect.Effect<void, SqlError.SqlError>
+    /**
      * The dispatcher of one bot: runs until interrupted. There is one at a time per bot. Rows left in
      * `sending` by a killed one become `unknown` first.
      */
@@ -41,14 +46,11 @@ export class Outbox extends Context.Service<
   )
 }
 
-/** Bots by the name their dispatcher listens for, each once. */
-const namesOf = (entries: ReadonlyArray<OutboxEntry>) =>
-  new Set(entries.map(({ address }) => botName(address)))
-
-const resolvedBy = (entries: ReadonlyArray<OutboxEntry>, botId: BotId) =>
-  entries.flatMap((entry) =>
-    entry.botId === botId && entry.action._tag === "Resolve" ? [entry.action.status] : []
-  )
+interface Loose {
+  readonly tenant: TenantId
+  readonly entry: OutboxEntry
+  readonly span: Option.Option<Tracer.AnySpan>
+}
 
 const make = Effect.gen(function* () {
   // Only these: the dispatcher keeps its caller's tracer, loggers and clock.
@@ -59,24 +61,36 @@ const make = Effect.gen(function* () {
     Pacer
   )(yield* Effect.context<TenantScope | Signals | BotPort | Pacer>())
   const scope = yield* TenantScope
-  const signals = yield* Signals
 
   const enqueue = Effect.fn("Outbox.enqueue")(function* (
     tenant: TenantId,
     entries: ReadonlyArray<OutboxEntry>
   ) {
     if (entries.length === 0) return
-    yield* scope.transaction(tenant, (sql) =>
-      Effect.gen(function* () {
-        for (const botId of new Set(entries.map((entry) => entry.botId))) {
-          const keys = resolvedBy(entries, botId)
-          if (keys.length > 0) yield* Rows.supersede(sql, { tenant, botId }, keys)
-        }
-        yield* Rows.insert(sql, tenant, entries)
-        for (const name of namesOf(entries)) yield* signals.notify(sql, "zapiska_outbox", name)
-      })
-    )
+    yield* scope.transaction(tenant, (sql) => Rows.insert(sql, tenant, entries))
   })
+
+  const together = yield* GroupCommit.make({
+    batch: 100,
+    parallel: 1,
+    write: (items: ReadonlyArray<Loose>) =>
+      Effect.forEach(
+        Map.groupBy(items, ({ tenant }) => tenant),
+        ([tenant, ofTenant]) =>
+          scope.transaction(tenant, (sql) =>
+            Rows.insert(
+              sql,
+              tenant,
+              ofTenant.map(({ entry, span }) => ({ ...entry, span }))
+            )
+          )
+      ).pipe(Effect.as(items.map(() => undefined)), Effect.withSpan("Outbox.enqueueAlone"))
+  })
+
+  const enqueueAlone = (tenant: TenantId, entry: OutboxEntry) =>
+    Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) =>
+      Effect.asVoid(together({ tenant, entry, span }))
+    )
 
   const purge = Effect.fn("Outbox.purge")(function* (tenant: TenantId, age: Duration.Input) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
@@ -85,6 +99,7 @@ const make = Effect.gen(function* () {
 
   return Outbox.of({
     enqueue,
+    enqueueAlone,
     dispatch: (bot, botId) =>
       Effect.provideContext(dispatch({ tenant: bot.tenant, app: bot.app, botId }), services),
     purge

@@ -3,6 +3,7 @@ import { Effect, Option, Schema, Tracer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { type AppId, type BotId, ChatId, MessageId, ThreadId } from "../domain/Ids.ts"
+import { notifying } from "../store/Signals.ts"
 import { OutboxAction, type OutboxEntry } from "./OutboxEntry.ts"
 import type { Settlement, StatusRow } from "./Settlement.ts"
 
@@ -84,30 +85,48 @@ const columns = (sql: SqlClient.SqlClient) =>
   o.settled_at IS NOT NULL AS doubted, (extract(epoch FROM o.created_at) * 1000)::float8 AS created, o.trace,
   o.action`)
 
+/**
+ * Adds the entries and tells the dispatchers. Status messages that were not sent yet and need not be any more
+ * go. One statement, for the caller may hold the lock of a knowledge base.
+ */
 export const insert = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   tenant: TenantId,
-  entries: ReadonlyArray<OutboxEntry>
+  entries: ReadonlyArray<OutboxEntry & { readonly span?: Option.Option<Tracer.AnySpan> }>
 ) {
-  const span = yield* Effect.option(Effect.currentParentSpan)
-  const trace = Option.getOrNull(Option.map(span, traceOf))
-  const rows = entries.map(({ address, botId, key, delivery, action }) => ({
+  const current = yield* Effect.option(Effect.currentParentSpan)
+  const rows = entries.map(({ address, botId, key, delivery, action, span = current }) => ({
     app: address.app,
     bot_id: botId,
     chat_id: address.chat,
     thread_id: address.thread ?? 0,
     key,
     delivery,
-    action: encodeAction(action)
+    action: encodeAction(action),
+    trace: Option.getOrNull(Option.map(span, traceOf))
   }))
+  const resolved = entries.flatMap(({ botId, action }) =>
+    action._tag === "Resolve" ? [{ bot_id: botId, key: action.status }] : []
+  )
+  const superseding =
+    resolved.length === 0
+      ? sql``
+      : sql`
+    WITH superseded AS (
+      UPDATE outbox o SET state = 'dead', error = 'superseded', settled_at = now()
+      FROM jsonb_to_recordset(${json(resolved)}::text::jsonb) AS r(bot_id bigint, key text)
+      WHERE o.tenant_id = ${tenant} AND o.bot_id = r.bot_id AND o.key = r.key AND o.state = 'pending'
+    )`
   yield* sql`
+    ${superseding}
     INSERT INTO outbox (tenant_id, app, bot_id, chat_id, thread_id, key, delivery, action, trace)
-    SELECT ${tenant}, e.app, e.bot_id, e.chat_id, e.thread_id, e.key, e.delivery, e.action, ${trace}
+    SELECT ${tenant}, e.app, e.bot_id, e.chat_id, e.thread_id, e.key, e.delivery, e.action, e.trace
     FROM ROWS FROM (jsonb_to_recordset(${json(rows)}::text::jsonb) AS (
-      app text, bot_id bigint, chat_id bigint, thread_id bigint, key text, delivery text, action text
-    )) WITH ORDINALITY AS e (app, bot_id, chat_id, thread_id, key, delivery, action, place)
+      app text, bot_id bigint, chat_id bigint, thread_id bigint, key text, delivery text, action text, trace text
+    )) WITH ORDINALITY AS e (app, bot_id, chat_id, thread_id, key, delivery, action, trace, place)
     ORDER BY e.place
-    ON CONFLICT (tenant_id, bot_id, key) DO NOTHING`
+    ON CONFLICT (tenant_id, bot_id, key) DO NOTHING
+    RETURNING ${notifying(sql, "zapiska_outbox", sql`tenant_id || '/' || app`)}`
 })
 
 /** Status messages that were not sent yet and need not be any more. */

@@ -66,6 +66,7 @@ const outbox = Layer.effect(
   Effect.map(Announced, (announced) =>
     Outbox.of({
       enqueue: (_tenant, entries) => Effect.sync(() => void announced.push(...entries)),
+      enqueueAlone: (_tenant, entry) => Effect.sync(() => void announced.push(entry)),
       dispatch: () => Effect.never,
       purge: () => Effect.succeed(0)
     })

@@ -34,7 +34,9 @@ class Seen extends Context.Service<Seen, Queue.Queue<string>>()("test/Seen") {
   static readonly layer = Layer.effect(Seen, Queue.unbounded<string>())
 }
 
-const processor = (behave: { readonly failures?: number; readonly die?: boolean } = {}) =>
+const processor = (
+  behave: { readonly failures?: number; readonly die?: boolean; readonly received?: () => void } = {}
+) =>
   Layer.effect(
     MessageProcessor,
     Effect.gen(function* () {
@@ -52,7 +54,7 @@ const processor = (behave: { readonly failures?: number; readonly die?: boolean 
           )
           .pipe(Effect.andThen(Queue.offer(seen, what)), Effect.asVoid)
       return MessageProcessor.of({
-        received: () => Effect.void,
+        received: () => Effect.sync(() => behave.received?.()),
         opened: () => Effect.void,
         unit: (user, unit, { raw }) =>
           once(
@@ -170,19 +172,20 @@ describe("Conversation", () => {
     }).pipe(Effect.provide(world))
   )
 
-  it.live("stopping a window's task loses nothing", () =>
-    Effect.gen(function* () {
+  it.live("stopping a window's task loses nothing", () => {
+    let received = 0
+    return Effect.gen(function* () {
       yield* send(textUpdate(1, "a"), textUpdate(2, "b"))
       const tasks = yield* TaskManager
       yield* eventually(
-        "open",
-        Effect.map(tasks.list, (list) => list.some((task) => task.kind === "window"))
+        "open, with both in it",
+        Effect.map(tasks.list, (list) => received === 2 && list.some((task) => task.kind === "window"))
       )
       const [window] = (yield* tasks.list).filter((task) => task.kind === "window")
       yield* tasks.stop(window!.id)
       assert.strictEqual(yield* next, "note a,b")
-    }).pipe(Effect.provide(process({}, 2000)), Effect.provide(world))
-  )
+    }).pipe(Effect.provide(process({ received: () => void received++ }, 2000)), Effect.provide(world))
+  })
 
   it.live("a unit that fails is tried again; after five failures it is saved raw", () =>
     Effect.gen(function* () {
