@@ -37,6 +37,8 @@ export interface Figures {
   /** Answers whose fate was unknown for a while, and those of them a person sees twice. */
   readonly doubted: number
   readonly repeated: number
+  /** How often the most repeated one is seen. */
+  readonly copies: number
 }
 
 const knowledgeBase = { tenant: defaultTenant, name: defaultKnowledgeBase }
@@ -221,7 +223,11 @@ const checkAnswers = (
   const units = rows.filter(({ key, state }) => key.startsWith("unit:") && state === "sent").length
   const notes = [...shown.values()].reduce((sum, count) => sum + count, 0)
   if (units !== notes) problems.push(`${units} results about notes, but ${notes} of them are seen`)
-  return { problems, doubted: doubted.length, repeated, answers: messages.length }
+  const copies = Math.max(
+    1,
+    ...[...allowance].map(([row, left]) => row.attempts + (row.state === "sent" ? 0 : 1) - left)
+  )
+  return { problems, doubted: doubted.length, repeated, copies, answers: messages.length }
 }
 
 const checkRows = Effect.fnUntraced(function* (ask: Ask, told: Told) {
@@ -323,7 +329,8 @@ export const inspect = Effect.fnUntraced(function* (
         revisions: state.head,
         answers: answers.answers,
         doubted: answers.doubted,
-        repeated: answers.repeated
+        repeated: answers.repeated,
+        copies: answers.copies
       }
     }
   }).pipe(Effect.provide(opened(dataDir)), Effect.scoped)

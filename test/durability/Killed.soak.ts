@@ -17,7 +17,7 @@ describe("killed with -9 while messages arrive", () => {
           ends: Effect.gen(function* () {
             const named = yield* Effect.forEach(failpoints, (name) =>
               Effect.map(
-                Random.nextIntBetween(1, 12),
+                Random.nextIntBetween(1, 6),
                 (count) => ({ _tag: "Failpoint", name, count }) satisfies End
               )
             )

@@ -130,12 +130,12 @@ export const live = (campaign: Campaign): Effect.Effect<Outcome, unknown, BotApi
           const application = yield* begin(end)
           const urging = Effect.forever(
             Effect.gen(function* () {
-              yield* Effect.sleep("2 seconds")
+              yield* Effect.sleep("1 second")
               if (waiting === 0) yield* say(beyond.splice(0, 1))
             })
           )
           const ended = yield* Effect.raceFirst(application.ended, urging).pipe(
-            Effect.timeoutOrElse({ duration: "60 seconds", orElse: () => Effect.succeed(undefined) })
+            Effect.timeoutOrElse({ duration: "2 minutes", orElse: () => Effect.succeed(undefined) })
           )
           if (ended?.signal !== "SIGKILL") {
             problems.push(
