@@ -36,9 +36,10 @@ import type { OutgoingFiles } from "./OutgoingFiles.ts"
 import { isGroup, type Pacer } from "./Pacer.ts"
 import { makePacking } from "./Packing.ts"
 
-/** What Telegram says when a message has a file, or a place, instead of a text. */
+/** What Telegram says when a message holds something else, and servers that cannot turn a text into a file. */
 const isOfAnotherKind = (error: BotPortError): boolean =>
-  error._tag === "Refused" && /^there is no (text|caption) in the message/.test(normalise(error.reason))
+  error._tag === "Refused" &&
+  /^(there is no (text|caption|media) in the message|method not found)/.test(normalise(error.reason))
 
 interface EditOptions {
   readonly urgency?: "progress"
@@ -158,9 +159,11 @@ const make = (options: CallsOptions) =>
           return yield* replaced(address, message, content)
         }
         const changed = change(address, message, content, editing, options)
-        yield* content._tag === "Text"
-          ? Effect.catchIf(changed, isOfAnotherKind, () => captioned(address, message, content, options))
-          : changed
+        yield* Effect.catchIf(changed, isOfAnotherKind, () =>
+          content._tag === "Text"
+            ? captioned(address, message, content, options)
+            : replaced(address, message, content)
+        )
       }),
 
       remove: Effect.fn("BotPort.remove")(remove),

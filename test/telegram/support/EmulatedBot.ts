@@ -22,7 +22,7 @@ const bots = Layer.unwrap(
   )
 )
 
-export const layerWith = (files: Layer.Layer<OutgoingFiles>) =>
+export const layerWith = <E, R>(files: Layer.Layer<OutgoingFiles, E, R>) =>
   GrammyBot.layer({ timeout: "2 seconds" }).pipe(
     Layer.provideMerge(Pacer.layer),
     Layer.provide(files),
