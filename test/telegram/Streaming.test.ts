@@ -134,6 +134,34 @@ describe("drafts", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("under way at the end are waited for, but not for long: none comes after the answer", () =>
+    Effect.gen(function* () {
+      const streaming = yield* Streaming
+      const recorder = yield* BotRecorder
+      const ending = (taken: Duration.Input) =>
+        Effect.gen(function* () {
+          const landed: Array<string> = []
+          yield* recorder.before(
+            "draft",
+            Effect.sleep(taken).pipe(
+              Effect.tap(() => Effect.sync(() => landed.push("landed"))),
+              Effect.onInterrupt(() => Effect.sync(() => landed.push("given up")))
+            )
+          )
+          const shown = yield* Effect.forkChild(streaming.show(turn, paced(["a"], "200 millis")), {
+            startImmediately: true
+          })
+          yield* TestClock.adjust("900 millis")
+          assert.isUndefined(shown.pollUnsafe())
+          yield* TestClock.adjust("1300 millis")
+          yield* Fiber.join(shown)
+          return landed
+        })
+      assert.deepStrictEqual(yield* ending("1 second"), ["landed"])
+      assert.deepStrictEqual(yield* ending("1 hour"), ["given up"])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("hand on what the answer itself fails with", () =>
     Effect.gen(function* () {
       const streaming = yield* Streaming
