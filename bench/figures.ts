@@ -1,0 +1,128 @@
+/** What was measured, as rows of the table beside what is promised. Pure. */
+import type { LatencyFigures } from "./latency.ts"
+import type { ProjectionFigures } from "./projection.ts"
+import { type Figure, median, megabytes, millis, quantile, rate, spread } from "./Report.ts"
+import type { StartFigures } from "./startup.ts"
+import type { NotesFigures, StoringFigures } from "./throughput.ts"
+import type { WindowFigures } from "./windows.ts"
+
+const count = (value: number) => value.toLocaleString("en")
+const seconds = (value: number) => `${value.toFixed(2)} s`
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`
+
+/** `wanted` in the words of the promise; medians decide. */
+const atLeast = (what: string, values: ReadonlyArray<number>, least: number, how: string): Figure => ({
+  what,
+  how,
+  measured: spread(values, rate),
+  wanted: `>= ${rate(least)}`,
+  reached: median(values) >= least
+})
+
+const atMost = (
+  what: string,
+  values: ReadonlyArray<number>,
+  most: number,
+  show: (value: number) => string
+): Figure => ({
+  what,
+  measured: spread(values, show),
+  wanted: `<= ${show(most)}`,
+  reached: median(values) <= most
+})
+
+const beside = (what: string, measured: string): Figure => ({ what, measured })
+
+export const storingFigures = ({ updates, stored, pgBoss, graphileWorker }: StoringFigures) => {
+  const storedBy = (peer: typeof pgBoss) => peer.map((one) => one.storedPerSecond)
+  const finishedBy = (peer: typeof pgBoss) => peer.map((one) => one.finishedPerSecond)
+  const ratio = median(stored.map((one, round) => one / storedBy(pgBoss)[round]!))
+  return [
+    atLeast("updates stored", stored, 2_500, `${count(updates)} updates through the poll loop, 100 a poll`),
+    {
+      what: "… to what `pg-boss` stores, round by round",
+      measured: `${ratio.toFixed(2)} times`,
+      wanted: ">= 1 times",
+      reached: ratio >= 1
+    },
+    beside("`pg-boss`: jobs stored, `send` 32 at a time", spread(storedBy(pgBoss), rate)),
+    beside("`pg-boss`: jobs finished, 100 at a time", spread(finishedBy(pgBoss), rate)),
+    beside("`graphile-worker`: jobs stored, `addJob` 32 at a time", spread(storedBy(graphileWorker), rate)),
+    beside("`graphile-worker`: jobs finished, 32 at a time", spread(finishedBy(graphileWorker), rate))
+  ] satisfies ReadonlyArray<Figure>
+}
+
+export const notesFigures = ({ updates, notes, durable, answered }: NotesFigures) => [
+  atLeast(
+    "updates all the way into durable notes",
+    durable,
+    1_200,
+    `${count(updates)} updates, six a note, the window's 0.5 s included; ${count(notes)} notes in all`
+  ),
+  beside("… and their answers with Telegram", spread(answered, rate))
+]
+
+export const latencyFigures = ({ notes, durable, answered, committed }: LatencyFigures) => {
+  const row = (what: string, values: ReadonlyArray<number>, most: number): Figure => ({
+    what: `window closed to ${what}, p95`,
+    how: `${notes} notes of three messages, ten notes a second`,
+    measured: `${millis(quantile(values, 0.95))} (p50 ${millis(median(values))})`,
+    wanted: `<= ${millis(most)}`,
+    reached: values.length === notes && quantile(values, 0.95) <= most
+  })
+  return [
+    row("note durable", durable, 30),
+    row("answer accepted by Telegram", answered, 100),
+    row("git commit", committed, 250)
+  ]
+}
+
+export const projectionFigures = (found: ProjectionFigures) => [
+  atLeast(
+    "revisions projected into an empty repository",
+    [found.revisionsPerSecond],
+    2_000,
+    `${count(found.revisions)} notes; ${megabytes(found.bytes)} of repository`
+  ),
+  beside(
+    "one revision after the other, until the commit, p95",
+    `${millis(found.oneByOneP95)} (p50 ${millis(found.oneByOneP50)})`
+  )
+]
+
+export const windowFigures = (found: {
+  readonly idle: number
+  readonly figures: ReadonlyArray<WindowFigures>
+  readonly delivered: number
+  readonly open: number
+}) => [
+  ...found.figures.flatMap(({ open, growth, cpu }) => {
+    const promised = open === 10_000
+    const kilobytes = `${(growth / open / 1024).toFixed(1)} KB each`
+    return [
+      promised
+        ? {
+            ...atMost(`${count(open)} open windows: memory over idle`, [growth], 500 * 2 ** 20, megabytes),
+            measured: `${megabytes(growth)} (${kilobytes})`
+          }
+        : beside(`${count(open)} open windows: memory over idle`, `${megabytes(growth)} (${kilobytes})`),
+      promised
+        ? atMost(`${count(open)} open windows: processor while idle, of a core`, [cpu], 0.02, percent)
+        : beside(`${count(open)} open windows: processor while idle, of a core`, percent(cpu))
+    ]
+  }),
+  {
+    what: "of them in notes at the end",
+    measured: `${count(found.delivered)} of ${count(found.open)}`,
+    wanted: "all",
+    reached: found.delivered === found.open
+  } satisfies Figure
+]
+
+export const startFigures = ({ first, later, memory, postgres, cpu }: StartFigures) => [
+  atMost("`npm start` to ready, first time", first, 4, seconds),
+  atMost("`npm start` to ready, later", later, 2, seconds),
+  atMost("resident memory, idle", memory, 280 * 2 ** 20, megabytes),
+  beside("… PostgreSQL beside it", postgres === undefined ? "not told here" : megabytes(postgres)),
+  beside("processor while idle, of a core", percent(cpu))
+]

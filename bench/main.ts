@@ -1,0 +1,106 @@
+/** `npm run bench`: every figure this program promises, measured here and now, in one table. */
+import { join } from "node:path"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Layer, Option, Redacted } from "effect"
+import { Command, Flag } from "effect/cli"
+import { Blobs } from "../src/knowledge/Blobs.ts"
+import { RevisionLog } from "../src/knowledge/RevisionLog.ts"
+import * as Database from "../src/store/Database.ts"
+import { DataDirLock } from "../src/store/DataDirLock.ts"
+import { LocalPostgres } from "../src/store/LocalPostgres.ts"
+import { temporaryDirectory } from "../test/support/Application.ts"
+import {
+  latencyFigures,
+  notesFigures,
+  projectionFigures,
+  startFigures,
+  storingFigures,
+  windowFigures
+} from "./figures.ts"
+import { latency, window } from "./latency.ts"
+import { Product } from "./Product.ts"
+import { projection } from "./projection.ts"
+import { type Figure, gitVersion, machine, postgresVersion, table } from "./Report.ts"
+import { startup } from "./startup.ts"
+import { notes, storing } from "./throughput.ts"
+import { windows } from "./windows.ts"
+
+const open = { NOTE_WINDOW: "1 hour", NOTE_WINDOW_MAX: "2 hours" }
+const short = { NOTE_WINDOW: "500 millis" }
+
+const knowledge = Layer.unwrap(
+  Effect.map(temporaryDirectory, (directory) =>
+    Layer.mergeAll(RevisionLog.layer, Blobs.layer).pipe(
+      Layer.provideMerge(
+        Database.layer({ secretsKey: Redacted.make(Buffer.alloc(32, "bench").toString("base64")) })
+      ),
+      Layer.provide(LocalPostgres.layer()),
+      Layer.provide(DataDirLock.layer({ dataDir: join(directory, "data") }))
+    )
+  )
+)
+
+/** Each gives its rows of the table. `few`: with fewer messages and one round, to see that it works. */
+const parts = {
+  start: (few: boolean) => Effect.map(startup({ rounds: few ? 1 : 3, rest: few ? 5 : 15 }), startFigures),
+  storing: (few: boolean) =>
+    storing({ updates: few ? 5_000 : 10_000, rounds: few ? 1 : 3 }).pipe(
+      Effect.provide(Product.layer(open)),
+      Effect.map(storingFigures)
+    ),
+  notes: (few: boolean) =>
+    notes({ updates: few ? 3_000 : 12_000, rounds: few ? 1 : 3 }).pipe(
+      Effect.provide(Product.layer(short)),
+      Effect.map(notesFigures)
+    ),
+  latency: (few: boolean) =>
+    latency({ notes: few ? 100 : 300 }).pipe(
+      Effect.provide(Product.layer(window)),
+      Effect.map(latencyFigures)
+    ),
+  projection: (few: boolean) =>
+    projection({ revisions: few ? 2_000 : 10_000, oneByOne: few ? 20 : 100 }).pipe(
+      Effect.provide(knowledge),
+      Effect.map(projectionFigures)
+    ),
+  windows: (few: boolean) =>
+    windows(few ? [1_000, 3_000] : [1_000, 3_000, 10_000, 12_000]).pipe(
+      Effect.provide(Product.layer(open)),
+      Effect.map(windowFigures)
+    )
+} as const satisfies Record<string, (few: boolean) => Effect.Effect<ReadonlyArray<Figure>, unknown, unknown>>
+
+type Part = keyof typeof parts
+const names = Object.keys(parts) as [Part, ...ReadonlyArray<Part>]
+
+const bench = Command.make(
+  "bench",
+  {
+    only: Flag.Literals("only", names).pipe(Flag.withDescription("One part alone"), Flag.optional),
+    quick: Flag.Boolean("quick").pipe(
+      Flag.withDescription("Fewer messages, one round: to see that it works, not to quote"),
+      Flag.withDefault(false)
+    )
+  },
+  ({ only, quick }) =>
+    Effect.gen(function* () {
+      // Before anything runs, so that the load is not ours.
+      const { cpu, cores, memory, system, node, load } = machine()
+      const figures: Array<Figure> = []
+      for (const name of Option.match(only, { onNone: () => names, onSome: (one) => [one] })) {
+        yield* Console.error(`measuring: ${name}`)
+        figures.push(...(yield* Effect.scoped(parts[name](quick))))
+      }
+      const postgres = postgresVersion()
+      yield* Console.log(
+        [
+          `${cpu}, ${cores} cores, ${memory} of memory, ${system}; Node ${node}, PostgreSQL ${postgres}, git ${gitVersion()}; load average at the start ${load}.`,
+          "",
+          table(figures)
+        ].join("\n")
+      )
+    })
+)
+
+bench.pipe(Command.run({ version: "1" }), Effect.provide(NodeServices.layer), NodeRuntime.runMain())

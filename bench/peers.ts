@@ -1,0 +1,136 @@
+/**
+ * The job queues a Node program would otherwise take: each stores the same payloads on the same server, one job an
+ * update with its ordinary call, 32 calls at a time over ten connections, and then finishes them.
+ */
+import { Clock, Effect } from "effect"
+import { makeWorkerUtils, run } from "graphile-worker"
+import { Pool } from "pg"
+import PgBoss from "pg-boss"
+import { connect, type Login } from "./Product.ts"
+
+export interface PeerFigures {
+  readonly storedPerSecond: number
+  readonly finishedPerSecond: number
+}
+
+type Payload = object
+
+const atOnce = 32
+const connections = 10
+
+const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const begin = yield* Clock.monotonicTimeNanos
+    yield* effect
+    return Number((yield* Clock.monotonicTimeNanos) - begin) / 1e9
+  })
+
+/** A database of its own, dropped with the scope. */
+const database = Effect.fnUntraced(function* (login: Login, name: string) {
+  const administer = (statement: string) =>
+    Effect.scoped(Effect.flatMap(connect(login, "postgres"), (sql) => sql.unsafe(statement))).pipe(
+      Effect.orDie
+    )
+  yield* Effect.acquireRelease(
+    Effect.andThen(
+      administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+      administer(`CREATE DATABASE ${name}`)
+    ),
+    () => administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  )
+  return { host: login.host, port: login.port, user: login.user, password: login.password, database: name }
+})
+
+/** Jobs are fetched and completed a hundred at a time by four loops: its work() would wait between polls. */
+export const pgBoss = Effect.fn("bench.pgBoss")(function* (login: Login, payloads: ReadonlyArray<Payload>) {
+  const boss = yield* Effect.acquireRelease(
+    Effect.map(
+      database(login, "bench_pgboss"),
+      (settings) => new PgBoss({ ...settings, max: connections, supervise: false, schedule: false })
+    ),
+    (opened) => Effect.promise(() => opened.stop({ graceful: false, wait: true }))
+  )
+  boss.on("error", () => undefined)
+  const queue = "updates"
+  yield* Effect.promise(() => boss.start())
+  yield* Effect.promise(() => boss.createQueue(queue))
+  const storing = yield* seconds(
+    Effect.forEach(payloads, (payload) => Effect.promise(() => boss.send(queue, payload)), {
+      concurrency: atOnce,
+      discard: true
+    })
+  )
+  const loop = Effect.gen(function* () {
+    while (true) {
+      const jobs = yield* Effect.promise(() => boss.fetch(queue, { batchSize: 100 }))
+      if (jobs.length === 0) return
+      yield* Effect.promise(() =>
+        boss.complete(
+          queue,
+          jobs.map(({ id }) => id)
+        )
+      )
+    }
+  })
+  const finishing = yield* seconds(Effect.all([loop, loop, loop, loop], { concurrency: 4 }))
+  return {
+    storedPerSecond: payloads.length / storing,
+    finishedPerSecond: payloads.length / finishing
+  } satisfies PeerFigures
+}, Effect.scoped)
+
+export const graphileWorker = Effect.fn("bench.graphileWorker")(function* (
+  login: Login,
+  payloads: ReadonlyArray<Payload>
+) {
+  const settings = yield* database(login, "bench_graphile")
+  const pgPool = yield* Effect.acquireRelease(
+    Effect.sync(() => new Pool({ ...settings, max: connections }).on("error", () => undefined)),
+    (pool) => Effect.promise(() => pool.end())
+  )
+  const silent = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+    debug: () => undefined,
+    scope: () => silent
+  }
+  const logger = silent as never
+  const utils = yield* Effect.acquireRelease(
+    Effect.promise(() => makeWorkerUtils({ pgPool, logger })),
+    (opened) => Effect.promise(() => Promise.resolve(opened.release()))
+  )
+  yield* Effect.promise(() => utils.migrate())
+  const storing = yield* seconds(
+    Effect.forEach(payloads, (payload) => Effect.promise(() => utils.addJob("update", payload)), {
+      concurrency: atOnce,
+      discard: true
+    })
+  )
+  let left = payloads.length
+  const finishing = yield* seconds(
+    Effect.callback<void>((resume) => {
+      const runner = run({
+        pgPool,
+        logger,
+        concurrency: atOnce,
+        noHandleSignals: true,
+        taskList: {
+          update: () => {
+            left -= 1
+          }
+        }
+      })
+      void runner.then((running) => {
+        running.events.on("job:complete", () => {
+          if (left === 0) void running.stop().then(() => resume(Effect.void))
+          if (left === 0) left = -1
+        })
+      })
+    })
+  )
+  return {
+    storedPerSecond: payloads.length / storing,
+    finishedPerSecond: payloads.length / finishing
+  } satisfies PeerFigures
+}, Effect.scoped)
