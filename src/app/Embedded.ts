@@ -22,6 +22,7 @@ import { DatabaseOwner } from "../store/DatabaseOwner.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { LocalPostgres } from "../store/LocalPostgres.ts"
+import { Shutdown } from "../store/Shutdown.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
@@ -104,10 +105,10 @@ const conversations = Inbox.layer.pipe(
 const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer))
 
 /**
- * What is above closes before what is below it: first the doors, then the tasks, then what they use, then the
- * database.
+ * What is above closes before what is below it: first the doors, then the pollers, then the conversations, then the
+ * other tasks, then what they use, then the database.
  */
-export const layer = Startup.layer.pipe(
+export const layer = Layer.merge(Startup.layer, Shutdown.layerBegins).pipe(
   Layer.provideMerge(Sandbox.doors),
   Layer.provideMerge(Readiness.layer),
   Layer.provideMerge(Background.layer),
@@ -122,5 +123,5 @@ export const layer = Startup.layer.pipe(
   Layer.provideMerge(database),
   Layer.provideMerge(Secrets.layer),
   Layer.provideMerge(directory),
-  Layer.provideMerge(Health.layer)
+  Layer.provideMerge(Layer.merge(Health.layer, Shutdown.layer))
 )

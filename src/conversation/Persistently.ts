@@ -1,5 +1,6 @@
 /** How hard a unit of work is tried before it is given up. */
 import { Cause, Effect, Schedule } from "effect"
+import { ClusterError } from "effect/cluster"
 import { SqlError } from "effect/sql"
 import { AlreadyHandled } from "../store/HandledUpdates.ts"
 import { isTransient } from "../store/SqlFailure.ts"
@@ -14,11 +15,15 @@ const failures = 5
 const isHandled = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof AlreadyHandled)
 
+/** The engine wraps what its storage failed with and dies of it. */
+const isAway = (error: unknown): boolean =>
+  (error instanceof SqlError.SqlError && isTransient(error)) ||
+  (error instanceof ClusterError.PersistenceError && isAway(error.cause))
+
 /** The database is away, not the unit broken: it is not held against the unit. */
 const isOutage = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some(
-    (reason) =>
-      Cause.isFailReason(reason) && reason.error instanceof SqlError.SqlError && isTransient(reason.error)
+  cause.reasons.some((reason) =>
+    Cause.isFailReason(reason) ? isAway(reason.error) : Cause.isDieReason(reason) && isAway(reason.defect)
   )
 
 /** `given up`: what was done is `otherwise`. */

@@ -13,6 +13,7 @@ import {
 } from "effect/cluster"
 import { SqlClient } from "effect/sql"
 import * as GroupCommit from "./GroupCommit.ts"
+import { Shutdown } from "./Shutdown.ts"
 
 type Save = Parameters<MessageStorage.Encoded["saveEnvelope"]>[0]
 
@@ -22,6 +23,14 @@ type Save = Parameters<MessageStorage.Encoded["saveEnvelope"]>[0]
  */
 export class Duplicates extends Context.Service<Duplicates, Set<string>>()("zapiska/store/Duplicates") {
   static readonly layer = Layer.sync(Duplicates, () => new Set<string>())
+}
+
+/** Nobody takes out the keys of other parts of the engine. */
+const remembered = 10_000
+const remember = (duplicates: Set<string>, key: string) => {
+  duplicates.add(key)
+  const [oldest] = duplicates
+  if (duplicates.size > remembered && oldest !== undefined) duplicates.delete(oldest)
 }
 
 const limits = {
@@ -62,6 +71,7 @@ const make = Effect.gen(function* () {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   const engine = yield* SqlMessageStorage.makeEncoded()
   const duplicates = yield* Duplicates
+  const shutdown = yield* Shutdown
 
   /** The ids of the requests that were not there before, in one statement. */
   const saveRequest = yield* GroupCommit.make({
@@ -85,26 +95,25 @@ const make = Effect.gen(function* () {
       )
   })
 
-  const saveExit = yield* GroupCommit.make({
-    ...limits.replies,
-    write: (replies: ReadonlyArray<Reply.WithExitEncoded>) =>
-      sql`
-        WITH reply AS (
-          SELECT * FROM jsonb_to_recordset(${JSON.stringify(
-            replies.map(({ id, requestId, exit }) => ({
-              id,
-              request_id: requestId,
-              payload: JSON.stringify(exit)
-            }))
-          )}::jsonb) AS row(id bigint, request_id bigint, payload text)
-        ), processed AS (
-          UPDATE cluster_messages m SET processed = TRUE, last_reply_id = reply.id
-          FROM reply WHERE m.request_id = reply.request_id
-        )
-        INSERT INTO cluster_replies (id, kind, request_id, payload) SELECT id, 0, request_id, payload FROM reply`.pipe(
-        Effect.as(replies.map(() => undefined))
+  // Written again after a commit whose answer was lost, it changes nothing.
+  const writeExits = (replies: ReadonlyArray<Reply.WithExitEncoded>) =>
+    sql`
+      WITH reply AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(
+          replies.map(({ id, requestId, exit }) => ({
+            id,
+            request_id: requestId,
+            payload: JSON.stringify(exit)
+          }))
+        )}::jsonb) AS row(id bigint, request_id bigint, payload text)
+      ), processed AS (
+        UPDATE cluster_messages m SET processed = TRUE, last_reply_id = reply.id
+        FROM reply WHERE m.request_id = reply.request_id
       )
-  })
+      INSERT INTO cluster_replies (id, kind, request_id, payload) SELECT id, 0, request_id, payload FROM reply
+      ON CONFLICT DO NOTHING`.pipe(Effect.as(replies.map(() => undefined)))
+
+  const saveExit = yield* GroupCommit.make({ ...limits.replies, write: writeExits })
 
   /** Inside a transaction of the engine the statement must be part of it. */
   const batchable = Effect.map(Effect.context<never>(), (context) => {
@@ -127,7 +136,7 @@ const make = Effect.gen(function* () {
                 stored
                   ? Effect.succeed(MessageStorage.SaveResultEncoded.Success())
                   : Effect.tap(engine.saveEnvelope(save), () =>
-                      Effect.sync(() => duplicates.add(row.message_id))
+                      Effect.sync(() => remember(duplicates, row.message_id))
                     )
               )
             )
@@ -135,18 +144,22 @@ const make = Effect.gen(function* () {
       )
     },
     saveReply: (reply) =>
-      reply._tag !== "WithExit"
-        ? engine.saveReply(reply)
-        : Effect.flatMap(batchable, (alone) =>
-            alone
-              ? saveExit(reply).pipe(
-                  Effect.withTracerEnabled(false),
-                  // One bad reply must not take the others of its batch with it.
-                  Effect.catch(() => engine.saveReply(reply)),
-                  Effect.retry(throughOutage)
-                )
-              : engine.saveReply(reply)
-          )
+      Effect.flatMap(batchable, (alone) => {
+        if (reply._tag !== "WithExit" || !alone) return engine.saveReply(reply)
+        const attempt = saveExit(reply).pipe(
+          // One bad reply must not take the others of its batch with it.
+          Effect.catch(() => writeExits([reply])),
+          Effect.asVoid,
+          ClusterError.PersistenceError.refail,
+          Effect.withTracerEnabled(false)
+        )
+        // A process that stops does not wait for its database: the row stays and is delivered again.
+        const last = Effect.timeoutOrElse(attempt, {
+          duration: "1 second",
+          orElse: () => Effect.fail(new ClusterError.PersistenceError({ cause: "the process is stopping" }))
+        })
+        return Effect.raceFirst(Effect.retry(attempt, throughOutage), Effect.andThen(shutdown.begun, last))
+      })
   })
 })
 

@@ -21,6 +21,7 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
 }): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: Array<Waiting<A, B, E>> = []
   let writing = 0
+  let closed = false
   const inOrder = options.parallel === "in order"
   const parallel = options.parallel === "in order" ? 1 : options.parallel
   const scope = yield* Effect.scope
@@ -55,8 +56,18 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
     )
   })
 
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      const left = waiting
+      waiting = []
+      return settle(left, Exit.failCause(Cause.interrupt()))
+    })
+  )
+
   return (item) =>
     Effect.suspend(() => {
+      if (closed) return Effect.interrupt
       const result = Deferred.makeUnsafe<B, E>()
       waiting.push({ item, result })
       if (writing >= parallel) return Deferred.await(result)

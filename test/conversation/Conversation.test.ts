@@ -9,6 +9,7 @@ import { purge } from "../../src/conversation/Purge.ts"
 import { BotId, defaultApp, defaultTenant, UpdateId } from "../../src/domain/Ids.ts"
 import { EngineSql } from "../../src/store/EngineSql.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
+import { Shutdown } from "../../src/store/Shutdown.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { UpdateSink } from "../../src/telegram/Intake.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
@@ -62,7 +63,10 @@ const processor = (
             [...unit.members.map((one) => one.updateId), ...unit.absorbed],
             `${raw ? "raw" : "note"} ${unit.members.map((one) => one.message.text.text).join(",")}`
           ),
-        edited: (user, updateId) => Effect.as(once(user, [updateId], `edit ${updateId}`), true),
+        edited: (user, updateId, { text }) =>
+          Effect.as(once(user, [updateId], `edit ${updateId} ${text.text}`), true),
+        isOurs: (_user, call) => Effect.succeed(call.bot === undefined || call.bot === "our_bot"),
+        ignored: (user, updateId) => once(user, [updateId], `ignored ${updateId}`),
         command: (user, updateId, _message, call, pending) =>
           once(user, [updateId], `/${call.name} ${call.argument.text} ${pending}`),
         button: (user, update) => once(user, [update.updateId], `button ${update.data}`),
@@ -79,7 +83,7 @@ const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet)
     Layer.provideMerge(Conversation.layer),
     Layer.provide(processor(options)),
     Layer.provideMerge(Engine.layerSingle),
-    Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, TaskManager.layer)),
+    Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, TaskManager.layer, Shutdown.layer)),
     Layer.provide(Layer.succeed(ConversationSettings, { rules: { ...rules, quiet } }))
   )
 
@@ -133,6 +137,39 @@ describe("Conversation", () => {
     }).pipe(Effect.provide(process()), Effect.provide(world))
   )
 
+  const edited = (updateId: number, messageId: number, text: string) => ({
+    update_id: updateId,
+    edited_message: { ...textUpdate(messageId, text).message, edit_date: 9_999_999_999 }
+  })
+
+  it.live("an edit that is a command is no text: that of /note gives its argument, others are ignored", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "/recnt"), edited(2, 1, "/recent"))
+      assert.strictEqual(yield* next, "/recnt  0")
+      assert.strictEqual(yield* next, "ignored 2")
+      yield* send(edited(3, 1, "/note Buy oat milk"))
+      assert.strictEqual(yield* next, "edit 3 Buy oat milk")
+      yield* send(textUpdate(4, "a"), textUpdate(5, "done"), edited(6, 5, "/done"))
+      assert.sameMembers([yield* next, yield* next], ["ignored 6", "note a,done"])
+      yield* eventually(
+        "all processed",
+        Effect.map(unprocessed, (n) => n === 0)
+      )
+    }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live("a command for another bot does nothing, whether sent or made by an edit", () =>
+    Effect.gen(function* () {
+      yield* send(textUpdate(1, "a"), textUpdate(2, "/done@Other_bot"))
+      assert.strictEqual(yield* next, "ignored 2")
+      assert.strictEqual(yield* next, "note a")
+      yield* send(edited(3, 2, "/note@other_bot b"))
+      assert.strictEqual(yield* next, "ignored 3")
+      yield* send(textUpdate(4, "/start@Our_Bot"))
+      assert.strictEqual(yield* next, "/start  0")
+    }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
   it.live(
     "takes a unit apart of which a part was durable after all: edits go to the note that is there",
     () =>
@@ -145,7 +182,7 @@ describe("Conversation", () => {
         yield* send(textUpdate(1, "a"), textUpdate(2, "b"), textUpdate(3, "c"), edit)
         // As a transaction of a killed process that comes through late.
         yield* handled.once({ tenant: defaultTenant, botId }, [UpdateId.make(1)], "late", () => Effect.void)
-        assert.sameMembers([yield* next, yield* next], ["note b,c", "edit 4"])
+        assert.sameMembers([yield* next, yield* next], ["note b,c", "edit 4 a2"])
         yield* eventually(
           "processed",
           Effect.map(unprocessed, (n) => n === 0)

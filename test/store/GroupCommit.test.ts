@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as GroupCommit from "../../src/store/GroupCommit.ts"
 
@@ -61,6 +61,18 @@ describe("GroupCommit", () => {
         assert.strictEqual(yield* Fiber.join(later), 50)
         assert.deepStrictEqual(batches, [[1, 2], [5]])
       })
+  )
+
+  it.effect("whoever still waits when the scope closes is interrupted, not left waiting", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { write } = yield* world({ batch: 1, parallel: 1 }).pipe(Scope.provide(scope))
+      const fibers = yield* Effect.forEach([1, 2, 3], write)
+      yield* TestClock.adjust(0)
+      yield* Scope.close(scope, Exit.void)
+      for (const fiber of [...fibers, yield* write(4)])
+        assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
+    })
   )
 
   it.effect("whoever is interrupted while waiting holds up nobody", () =>

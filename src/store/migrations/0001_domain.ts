@@ -108,7 +108,7 @@ export default Effect.gen(function* () {
       FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, hash)
     )`,
     `CREATE INDEX files_folded ON files (tenant_id, kb, folded)`,
-    // A note whose file is gone keeps its row with `removed`, so that a late edit of its message finds it.
+    // A note whose file is gone keeps its row with `removed`, so that a late edit of its message does not bring it back.
     // `words` are those of title, tags, category and text, for search.
     `CREATE TABLE notes (
       tenant_id text NOT NULL,
@@ -138,6 +138,7 @@ export default Effect.gen(function* () {
       message_id bigint NOT NULL,
       album_id text,
       date_s bigint NOT NULL,
+      edited_s bigint NOT NULL DEFAULT 0,
       block text NOT NULL,
       PRIMARY KEY (tenant_id, kb, bot_id, chat_id, message_id),
       FOREIGN KEY (tenant_id, kb, note_id) REFERENCES notes (tenant_id, kb, note_id)
