@@ -101,7 +101,8 @@ export const faultyServer = Effect.acquireRelease(
     const accepted: Array<Call> = []
     const script: Array<Step> = []
     const rules: Array<(call: Call) => Step | undefined> = []
-    const server = createServer((request, response) =>
+    // Longer than the client keeps an idle connection: which of the two is late must not decide a test.
+    const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
       body(request, (text) => {
         const method = request.url?.split("/").at(-1) ?? ""
         const call: Call = {
