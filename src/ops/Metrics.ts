@@ -17,7 +17,7 @@ const cpuSeconds = Metric.gauge("process_cpu_seconds", {
 const startTime = Metric.gauge("process_start_time_seconds", {
   description: "Start of the process in seconds since 1970"
 })
-const loopLag = Metric.gauge("event_loop_lag_milliseconds", {
+const loopLag = Metric.gauge("event_loop_lag_seconds", {
   description: "How late timers fired since the last sample, by quantile, in milliseconds"
 })
 const lagOf = (quantile: string) => Metric.withAttributes(loopLag, { quantile })
@@ -35,7 +35,7 @@ export const processMetrics: Layer.Layer<never> = Layer.effectDiscard(
       }),
       (monitor) => Effect.sync(() => monitor.disable())
     )
-    const lag = (nanos: number) => Math.max(0, nanos / 1e6 - resolutionMillis)
+    const lag = (nanos: number) => Math.max(0, nanos / 1e6 - resolutionMillis) / 1000
     const sample = Effect.gen(function* () {
       const memory = process.memoryUsage()
       const cpu = process.cpuUsage()

@@ -28,6 +28,7 @@ import { type CallFailed, GrammyApi } from "./GrammyApi.ts"
 import {
   lastPollTime,
   pollFailures,
+  shown,
   storeFailures,
   updatesDuplicated,
   updatesReceived,
@@ -136,6 +137,7 @@ const make = Effect.gen(function* () {
   const permission = yield* Permission
   const sink = yield* UpdateSink
   const answered = new Map<string, number>()
+  yield* shown
 
   /** `behind`: left alone, for one before it was not stored. */
   const store = Effect.fnUntraced(function* (

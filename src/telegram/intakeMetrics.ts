@@ -1,5 +1,5 @@
 /** What operators see of the way in. No chat, user or tenant is ever a label. */
-import { Metric } from "effect"
+import { Effect, Metric } from "effect"
 
 /** With `kind`: message, edited_message, callback_query, …: the fields of an update Telegram documents. */
 export const updatesReceived = Metric.counter("updates_received_total", {
@@ -35,3 +35,10 @@ export const pollFailures = Metric.counter("poll_failures_total", {
 export const lastPollTime = Metric.gauge("poll_last_success_seconds", {
   description: "When Telegram last answered a poll, in seconds since 1970"
 })
+
+/** A counter nobody has counted with is not shown; these say 0 from the start. */
+export const shown = Effect.forEach(
+  [updatesStored, updatesDuplicated, updatesRefused, storeFailures],
+  (counter) => Metric.update(counter, 0),
+  { discard: true }
+)
