@@ -18,7 +18,7 @@ const startTime = Metric.gauge("process_start_time_seconds", {
   description: "Start of the process in seconds since 1970"
 })
 const loopLag = Metric.gauge("event_loop_lag_seconds", {
-  description: "How late timers fired since the last sample, by quantile, in milliseconds"
+  description: "How late timers fired since the last sample, by quantile"
 })
 const lagOf = (quantile: string) => Metric.withAttributes(loopLag, { quantile })
 

@@ -101,7 +101,7 @@ describe("the ops routes", () => {
       assert.include(body, 'zapiska_test_total{kind="a"} 2\n')
       assert.match(body, /^zapiska_process_resident_memory_bytes \d{7,}$/m)
       assert.match(body, /^zapiska_process_start_time_seconds \d{10}$/m)
-      assert.match(body, /^zapiska_event_loop_lag_milliseconds\{quantile="0.99"\} [\d.]+$/m)
+      assert.match(body, /^zapiska_event_loop_lag_seconds\{quantile="0.99"\} [\d.e-]+$/m)
       for (const line of body.split("\n").filter((one) => one !== "" && !one.startsWith("#")))
         assert.match(line, /^zapiska_\w+(\{.*\})? \S+$/)
     })
