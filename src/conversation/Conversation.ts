@@ -19,7 +19,7 @@ import { ConversationSettings } from "./ConversationSettings.ts"
 import { MessageProcessor } from "./MessageProcessor.ts"
 import { unitDuration, units, windowsOpen } from "./metrics.ts"
 import { backoff, type Fate, persistently } from "./Persistently.ts"
-import { commandOf, StoredUpdate, userOf } from "./StoredUpdate.ts"
+import { commandOf, notedBy, StoredUpdate, userOf } from "./StoredUpdate.ts"
 import type { UserContext } from "./UserContext.ts"
 
 export const Receive = Rpc.make("Receive", {
@@ -49,12 +49,14 @@ export const layer = Conversation.toLayer(
         const [took, outcome] = yield* Effect.timed(effect)
         yield* Metric.update(Metric.withAttributes(units, { kind, outcome }), 1)
         yield* Metric.update(Metric.withAttributes(unitDuration, { kind }), Duration.toSeconds(took))
-        yield* Effect.logInfo(`A ${kind} is ${outcome}`).pipe(
+        yield* Effect.logInfo("Unit handled").pipe(
           Effect.annotateLogs({
             tenant: context.tenant,
             app: context.app,
             operation: `unit.${kind}`,
-            duration: Duration.toMillis(took),
+            kind,
+            outcome,
+            duration: Math.round(Duration.toMillis(took)),
             success: outcome === "done"
           })
         )
@@ -137,6 +139,8 @@ export const layer = Conversation.toLayer(
         const { updateId } = update
         const finished = Effect.succeed<Aggregator.Outcome>("finished")
         if (yield* handledBefore) return finished
+        const ignore = (kind: string) =>
+          once(kind, context, updateId, processor.ignored(context, updateId)).pipe(Effect.andThen(finished))
         const offer = (message: IncomingMessage) =>
           aggregator.offer({ updateId, message, receivedAt: stored.receivedAt })
 
@@ -147,6 +151,7 @@ export const layer = Conversation.toLayer(
               yield* processor.received(context, update.message)
               return yield* offer(update.message)
             }
+            if (!(yield* processor.isOurs(context, call))) return ignore("command")
             const pending = aggregator.pending().length
             if (call.name === "done") yield* aggregator.closeNow
             return once(
@@ -157,14 +162,19 @@ export const layer = Conversation.toLayer(
             ).pipe(Effect.andThen(finished))
           }
           case "EditedMessage": {
-            const merged = aggregator.merge(update)
+            const call = commandOf(update.message)
+            const message = call === undefined ? update.message : notedBy(update.message, call)
+            // An edit does not run a command, and the command is no text of a note.
+            if (message === undefined) return ignore("edit")
+            if (call !== undefined && !(yield* processor.isOurs(context, call))) return ignore("edit")
+            const merged = aggregator.merge({ updateId, message })
             if (merged !== undefined) return merged
             let known = true
             return once(
               "edit",
               context,
               updateId,
-              processor.edited(context, updateId, update.message).pipe(
+              processor.edited(context, updateId, message).pipe(
                 Effect.tap((amended) =>
                   Effect.sync(() => {
                     known = amended
@@ -172,9 +182,7 @@ export const layer = Conversation.toLayer(
                 ),
                 Effect.asVoid
               )
-            ).pipe(
-              Effect.andThen(Effect.suspend(() => (known ? finished : Effect.flatten(offer(update.message)))))
-            )
+            ).pipe(Effect.andThen(Effect.suspend(() => (known ? finished : Effect.flatten(offer(message))))))
           }
           case "Button": {
             const pending = aggregator.pending().length

@@ -7,7 +7,7 @@ import type { SqlError } from "effect/sql"
 import { NoteCreation, type NoteOutcome } from "../assistant/NoteCreation.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
 import type { BotId, UpdateId } from "../domain/Ids.ts"
-import { IncomingMessage, type IncomingUpdate } from "../domain/IncomingMessage.ts"
+import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { BotPort, type OutgoingContent } from "../telegram/BotPort.ts"
@@ -18,6 +18,7 @@ import { doneButton, openButton, pressOf, undoButton } from "./Buttons.ts"
 import { commands } from "./commands/index.ts"
 import { undoRevision } from "./commands/undo.ts"
 import { noteContents } from "./NoteView.ts"
+import { notedBy } from "./StoredUpdate.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -27,6 +28,8 @@ export type ProcessingError = AlreadyHandled | SqlError.SqlError
 export interface CommandCall {
   readonly name: string
   readonly argument: FormattedText
+  /** The username of the bot it is addressed to, in small letters. */
+  readonly bot?: string
 }
 
 export class MessageProcessor extends Context.Service<
@@ -55,6 +58,10 @@ export class MessageProcessor extends Context.Service<
       call: CommandCall,
       pending: number
     ) => Effect.Effect<void, ProcessingError>
+    /** Whether a command is for this bot: in a group others may be addressed. */
+    readonly isOurs: (user: UserContext, call: CommandCall) => Effect.Effect<boolean>
+    /** Marked as handled, and nothing else. */
+    readonly ignored: (user: UserContext, updateId: UpdateId) => Effect.Effect<void, ProcessingError>
     readonly button: (
       user: UserContext,
       update: Extract<IncomingUpdate, { readonly _tag: "Button" }>,
@@ -87,6 +94,9 @@ const reactionsASecond = 20
 
 /** Work that takes longer than this is worth a "typing". */
 const noticeable = "300 millis"
+
+/** The messages behind wait meanwhile; a command too many answered harms less than one that is lost. */
+const identityPatience = "3 seconds"
 
 const statusKey = (first: UpdateId): string => `status:${first}`
 
@@ -133,6 +143,21 @@ const make = Effect.gen(function* () {
     reacted.set(botId, room ? [...lately, now] : lately)
     return room
   }
+
+  const usernames = new Map<BotId, string>()
+  /** `undefined`: Telegram does not tell now. */
+  const usernameOf = (user: UserContext) =>
+    bot.identity(user).pipe(
+      Effect.timeout(identityPatience),
+      Effect.map(({ username }) => username.toLowerCase()),
+      Effect.tap((username) => Effect.sync(() => usernames.set(user.botId, username))),
+      Effect.catchCause((cause) =>
+        Effect.as(
+          Effect.logDebug("The bot's own name is not known; the command is taken as ours", cause),
+          undefined
+        )
+      )
+    )
 
   const ignoring = <E>(what: string, effect: Effect.Effect<unknown, E>): Effect.Effect<void> =>
     effect.pipe(
@@ -232,8 +257,8 @@ const make = Effect.gen(function* () {
     }),
 
     command: Effect.fn("MessageProcessor.command")(function* (user, updateId, message, call, pending) {
-      if (call.name === "note" && call.argument.text.trim() !== "") {
-        const alone = new IncomingMessage({ ...message, text: call.argument })
+      const alone = notedBy(message, call)
+      if (alone !== undefined) {
         const member = { updateId, receivedAt: message.date * 1000, message: alone }
         return yield* noteOf(user, { first: updateId, members: [member], absorbed: [] }, false)
       }
@@ -250,6 +275,16 @@ const make = Effect.gen(function* () {
               })
               .pipe(Effect.provideService(KnowledgeBase, knowledge))
       yield* answer(user, updateId, "command", contents)
+    }),
+
+    isOurs: Effect.fn("MessageProcessor.isOurs")(function* (user, call) {
+      if (call.bot === undefined) return true
+      const username = usernames.get(user.botId) ?? (yield* usernameOf(user))
+      return username === undefined || username === call.bot
+    }),
+
+    ignored: Effect.fn("MessageProcessor.ignored")(function* (user, updateId) {
+      yield* answer(user, updateId, "ignored", Effect.succeed([]))
     }),
 
     button: Effect.fn("MessageProcessor.button")(function* (user, update, pending) {

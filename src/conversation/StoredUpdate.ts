@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { withoutStart } from "../domain/FormattedText.ts"
 import { AppId, BotId, ChatId, TenantId } from "../domain/Ids.ts"
-import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { IncomingMessage, type IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { type ConversationRef, conversationOf } from "../telegram/UpdateDecoder.ts"
 import type { CommandCall } from "./MessageProcessor.ts"
 import { type UserContext, userContext } from "./UserContext.ts"
@@ -48,8 +48,18 @@ export const userOf = (stored: StoredUpdate, update: IncomingUpdate): UserContex
 /** `/name@bot argument`; the name of a command is at most 32 of a-z, 0-9 and `_` (Bot API). */
 export const commandOf = (message: IncomingMessage): CommandCall | undefined => {
   if (message.origin !== undefined || message.attachments.length > 0) return undefined
-  const match = /^\s*\/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)/i.exec(message.text.text)
-  return match === null
-    ? undefined
-    : { name: match[1]!.toLowerCase(), argument: withoutStart(message.text, match[0].length) }
+  const match = /^\s*\/([a-z0-9_]{1,32})(?:@(\w+))?(?:\s+|$)/i.exec(message.text.text)
+  if (match === null) return undefined
+  const [start, name = "", bot] = match
+  return {
+    name: name.toLowerCase(),
+    argument: withoutStart(message.text, start.length),
+    ...(bot === undefined ? {} : { bot: bot.toLowerCase() })
+  }
 }
+
+/** The message that `/note text` stands for. A command is never text itself, so the others stand for none. */
+export const notedBy = (message: IncomingMessage, call: CommandCall): IncomingMessage | undefined =>
+  call.name === "note" && call.argument.text.trim() !== ""
+    ? new IncomingMessage({ ...message, text: call.argument })
+    : undefined
