@@ -15,6 +15,26 @@ const searched = 200
 const undoMessage = (number: RevisionNumber, message: string): string =>
   `Undo revision ${number}: ${message.split("\n")[0]}`
 
+/** What a change is called to a person: the title of its note, without the words that begin its message. */
+export const subjectOf = ({ kind, message }: Pick<Revision, "kind" | "message">): string => {
+  const line = message.split("\n")[0] ?? ""
+  switch (kind) {
+    case "note":
+      return line.replace(/^Add /, "")
+    case "amend":
+      return line.replace(/^Add (?:to|the files of) /, "")
+    case "edit":
+      return line.replace(/^Edit /, "")
+    default:
+      return line
+  }
+}
+
+const calledIn =
+  (history: ReadonlyArray<Revision>) =>
+  ({ number, message }: Pick<Revision, "number" | "message">): string =>
+    subjectOf(history.find((one) => one.number === number) ?? { kind: "person", message })
+
 const undoneBy = ({ kind, message }: Revision): number | undefined => {
   const match = kind === "undo" ? /^Undo revision (\d+)/.exec(message) : null
   return match === null ? undefined : Number(match[1])
@@ -48,7 +68,7 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
   const history = yield* knowledge.history(user.knowledgeBase, { limit: searched })
   const revision = history.find((one) => one.number === number)
   if (revision !== undefined && history.some((one) => undoneBy(one) === number)) {
-    return answer(words.undone(revision.message.split("\n")[0]!))
+    return answer(words.undone(subjectOf(revision)))
   }
   return yield* knowledge
     .undo(
@@ -58,10 +78,10 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
       options
     )
     .pipe(
-      Effect.map(() => answer(words.undone(revision?.message.split("\n")[0] ?? String(number)))),
+      Effect.map(() => answer(words.undone(revision === undefined ? String(number) : subjectOf(revision)))),
       Effect.catchTag("UndoConflict", ({ later }) =>
         Effect.succeed(
-          answer(words.undoConflict([...new Set(later.map((one) => one.message.split("\n")[0]!))]), [
+          answer(words.undoConflict([...new Set(later.map(calledIn(history)))]), [
             [undoAnywayButton(user, number)]
           ])
         )
