@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect"
 import type { SqlError } from "effect/sql"
-import type { TenantId } from "../domain/Ids.ts"
+import { defaultKnowledgeBase, type TenantId } from "../domain/Ids.ts"
 import type { Author } from "../domain/Note.ts"
 import type { State } from "./git/Advance.ts"
 import { Git, type GitError, repositoryAt } from "./git/Git.ts"
@@ -150,6 +150,8 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
       const outcomes = yield* Effect.forEach(keys, (key) => Effect.exit(project(key)))
       yield* Effect.forEach(outcomes, (outcome) => outcome, { discard: true })
     })
+    // The repository a person is pointed to is there before their first note.
+    yield* want({ tenant, name: defaultKnowledgeBase })
     return yield* Effect.raceFirst(Effect.forever(work), Effect.raceFirst(grown, looks))
   })
 

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, layer as layerOf } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import fc from "fast-check"
+import { defaultKnowledgeBase, TenantId } from "../../src/domain/Ids.ts"
 import type { Blobs } from "../../src/knowledge/Blobs.ts"
 import { GitProjection } from "../../src/knowledge/GitProjection.ts"
 import { RevisionLog } from "../../src/knowledge/RevisionLog.ts"
@@ -235,6 +236,20 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
       fs.rmSync(join(directory, ".git/MERGE_HEAD"))
       const [event] = yield* Fiber.join(told)
       assert.deepStrictEqual(event?.conflicts, [{ path: "a.md", copy: "a.conflict-3.md" }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("following makes the repository before there is a first note", () =>
+    Effect.gen(function* () {
+      const projection = yield* GitProjection
+      const tenant = TenantId.make("newcomer")
+      const directory = projection.directory({ tenant, name: defaultKnowledgeBase })
+      yield* Effect.forkScoped(projection.follow(tenant))
+      yield* Effect.gen(function* () {
+        while (!fs.existsSync(join(directory, "index.md"))) yield* Effect.sleep(10)
+      }).pipe(Effect.timeout("20 seconds"))
+      assert.strictEqual(git(directory, "symbolic-ref", "HEAD").trim(), "refs/heads/main")
+      assert.strictEqual(git(directory, "status", "--porcelain"), "")
     }).pipe(Effect.scoped)
   )
 
