@@ -1,11 +1,12 @@
 /** Starts that cannot be, and starts after an end that was no good one. */
 
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { BotApiEmulator } from "../src/sandbox/Control.ts"
 import {
   type ApplicationOptions,
   eventually,
@@ -14,6 +15,7 @@ import {
   start,
   temporaryDirectory
 } from "./support/Application.ts"
+import { emulatorLayer } from "./support/emulator.ts"
 
 /** Each start makes a database, and the machine may be busy with other tests. */
 const patient = { timeout: 120_000 }
@@ -140,6 +142,59 @@ describe("boot", () => {
         assert.notMatch(lost.output(), /\n\s+at .*:\d+/)
         assert.include(yield* refused({ dataDir }), `in use by process ${won.pid}`)
       }),
+    patient
+  )
+
+  it.live(
+    "a token that Telegram refuses: not ready and why, in one sentence, and nobody is sent to the bot",
+    () =>
+      Effect.gen(function* () {
+        const { apiRoot, bot } = yield* BotApiEmulator
+        const application = yield* launch({
+          dataDir: yield* temporaryDirectory,
+          emulator: { apiRoot, bot: { ...bot, token: `${bot.token}x` } },
+          env: { TELEGRAM_ALLOWED_USERS: "" }
+        })
+        yield* eventually(
+          "it has started",
+          Effect.sync(() => application.output().includes("Your notes")),
+          { seconds: 60, detail: application.output }
+        )
+        const answer = yield* Effect.promise(() => fetch(`${application.url}/health/ready`))
+        assert.strictEqual(answer.status, 503)
+        assert.match(yield* Effect.promise(() => answer.text()), /refuses the bot's token/)
+        const said = application.output()
+        assert.match(said, /its bot cannot work/)
+        assert.notMatch(said, /is ready|\/start|"_tag"|\n\s+at .*:\d+/)
+        assert.strictEqual(said.match(/"level":"ERROR"/g)?.length, 1)
+      }).pipe(Effect.provide(emulatorLayer())),
+    patient
+  )
+
+  it.live(
+    "the way to claim the bot is told on the console alone, and the repository is there before a note",
+    () =>
+      Effect.gen(function* () {
+        const emulator = yield* BotApiEmulator
+        const dataDir = yield* temporaryDirectory
+        const application = yield* start({ dataDir, emulator, env: { TELEGRAM_ALLOWED_USERS: "" } })
+        const told = () =>
+          application
+            .output()
+            .split("\n")
+            .filter((line) => line.includes("/start"))
+        yield* eventually(
+          "it tells how",
+          Effect.sync(() => told().length > 0)
+        )
+        assert.strictEqual(told().length, 1)
+        assert.match(told()[0]!, /^Nobody may use the bot yet\. .*: \/start \S+$/)
+        const repository = join(dataDir, "kb", "default", "notes")
+        yield* eventually(
+          "the repository is there",
+          Effect.sync(() => existsSync(join(repository, ".git")) && existsSync(join(repository, "index.md")))
+        )
+      }).pipe(Effect.provide(emulatorLayer())),
     patient
   )
 

@@ -2,6 +2,7 @@
 import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { defaultTenant } from "../domain/Ids.ts"
 import { Health, NotReady } from "../ops/Health.ts"
+import { BotRunner } from "../session/BotRunner.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { Bots, botName } from "../telegram/Bots.ts"
 import { Intake, pollHold } from "../telegram/Intake.ts"
@@ -15,6 +16,7 @@ export const layer = Layer.effectDiscard(
     const scope = yield* TenantScope
     const bots = yield* Bots
     const intake = yield* Intake
+    const runner = yield* BotRunner
     const started = yield* Clock.currentTimeMillis
 
     yield* health.register(
@@ -30,6 +32,8 @@ export const layer = Layer.effectDiscard(
       yield* health.register(
         `telegram/${botName(bot)}`,
         Effect.gen(function* () {
+          const refusal = yield* runner.refusal(bot)
+          if (Option.isSome(refusal)) return yield* new NotReady({ reason: refusal.value.message })
           const last = Option.getOrElse(yield* intake.lastPoll(bot), () => started)
           const age = (yield* Clock.currentTimeMillis) - last
           if (age > Duration.toMillis(deaf)) {
