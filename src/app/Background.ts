@@ -7,6 +7,7 @@ import { defaultTenant } from "../domain/Ids.ts"
 import { languages } from "../domain/Language.ts"
 import { GitProjection } from "../knowledge/GitProjection.ts"
 import { BotRunner } from "../session/BotRunner.ts"
+import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { Bots } from "../telegram/Bots.ts"
 import { Outbox } from "../telegram/Outbox.ts"
@@ -19,9 +20,13 @@ const menus = languages.map((language) => ({
   commands: commandNames.map((command) => ({ command, description: texts[language].commands[command] }))
 }))
 
+/** How long it is known which updates were handled. */
+const remembered = "30 days"
+
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const bots = yield* Bots
+    const handled = yield* HandledUpdates
     const outbox = yield* Outbox
     const projection = yield* GitProjection
     const runner = yield* BotRunner
@@ -58,6 +63,7 @@ export const layer = Layer.effectDiscard(
       },
       Purge.purge().pipe(
         Effect.andThen(outbox.purge(defaultTenant, Purge.kept)),
+        Effect.andThen(handled.forget(defaultTenant, remembered)),
         Effect.repeat(Schedule.jittered(Schedule.spaced("1 hour"))),
         Effect.asVoid
       )

@@ -2,7 +2,7 @@
  * The one place that decides whether an update is done: it is, when its row is here, and the row is written
  * in the transaction of its effects.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import { type SqlClient, type SqlError, SqlSchema } from "effect/sql"
 import { type BotId, type TenantId, UpdateId } from "../domain/Ids.ts"
 import { reach } from "../ops/Failpoint.ts"
@@ -41,6 +41,11 @@ export class HandledUpdates extends Context.Service<
       key: UpdateKey,
       updates: ReadonlyArray<UpdateId>
     ) => Effect.Effect<ReadonlySet<UpdateId>, SqlError.SqlError>
+    /**
+     * Forgets updates handled longer ago than `age`. Telegram keeps an update for a day; much later the same
+     * number can be another update's.
+     */
+    readonly forget: (tenant: TenantId, age: Duration.Input) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("zapiska/store/HandledUpdates") {
   static readonly layer: Layer.Layer<HandledUpdates, never, TenantScope> = Layer.effect(
@@ -118,6 +123,15 @@ const make = Effect.gen(function* () {
           })
         )
         .pipe(Effect.tap(reach("committed"))),
+    forget: Effect.fn("HandledUpdates.forget")(function* (tenant, age) {
+      const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
+      yield* scope.transaction(
+        tenant,
+        (sql) => sql`
+          DELETE FROM handled_updates
+          WHERE tenant_id = ${tenant} AND handled_at < to_timestamp(${before}::float8 / 1000)`
+      )
+    }),
     among: (key, updates) =>
       updates.length === 0 ? Effect.succeed(new Set<UpdateId>()) : look({ key, updates })
   })
