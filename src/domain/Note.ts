@@ -12,6 +12,8 @@ export const NoteMember = Schema.Struct({
   albumId: Schema.optionalKey(Schema.String),
   /** Unix seconds */
   date: Schema.Int,
+  /** When it got this text, in Unix seconds; `date` when it was never edited. */
+  edited: Schema.optionalKey(Schema.Int),
   block: Schema.String
 })
 export type NoteMember = typeof NoteMember.Type

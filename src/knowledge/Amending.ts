@@ -12,7 +12,8 @@ import {
   cleanTags,
   nameAfter,
   render,
-  sameMessage
+  sameMessage,
+  withoutOutdated
 } from "./NoteFile.ts"
 import { notePaths, numberedPaths } from "./NotePath.ts"
 import { freePath, membersOf, placeNote, type StoredNote, saveMembers, updateNote } from "./NoteRows.ts"
@@ -30,18 +31,12 @@ export interface NoteChange {
 const ContentRow = Schema.Struct({ blob: BlobHash, mode: FileChange.fields.mode })
 const PathRow = Schema.Struct({ path: Schema.String })
 
-/** What the file holds; of a removed note what it held last. */
 const contentOf = (sql: SqlClient.SqlClient, key: KnowledgeBaseKey, note: StoredNote) =>
   Effect.map(
     decoded(ContentRow)(
-      note.removed
-        ? sql`
-          SELECT previous AS blob, previous_mode AS mode FROM revision_files
-          WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND number = ${note.revision}::bigint
-            AND path = ${note.path} AND previous IS NOT NULL`
-        : sql`
-          SELECT blob, mode FROM files
-          WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND path = ${note.path}`
+      sql`
+        SELECT blob, mode FROM files
+        WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND path = ${note.path}`
     ),
     (rows) => rows[0]
   )
@@ -74,7 +69,7 @@ const missingMedia = Effect.fnUntraced(function* (
 
 /**
  * The note afterwards; itself when there was nothing to do. Under the head lock, for it reads what it writes.
- * A note without a file of its own (removed, or made a symbolic link by a person) gets one again.
+ * A note that is not removed and yet has no file of its own (a person made it a symbolic link) gets one again.
  */
 export const amendNote = Effect.fnUntraced(function* (
   services: { readonly blobs: Blobs["Service"]; readonly log: RevisionLog["Service"] },
@@ -84,8 +79,10 @@ export const amendNote = Effect.fnUntraced(function* (
   change: NoteChange,
   revision: Omit<Revision, "number" | "files">
 ) {
-  const tags = cleanTags(change.tags)
   const known = (yield* membersOf(sql, key, note.id)).toSorted(byTime)
+  const current = withoutOutdated(known, change.members.map(cleanMember))
+  // The tags of a text that was replaced meanwhile are not the note's; its files may still be.
+  const tags = current.length === 0 && change.members.length > 0 ? [] : cleanTags(change.tags)
   const content = yield* contentOf(sql, key, note)
   const usable = content !== undefined && content.mode !== "120000"
   const stored = usable
@@ -95,17 +92,22 @@ export const amendNote = Effect.fnUntraced(function* (
   const file = stored ?? render({ ...note, source, members: known, media: [] })
 
   const amended = amend(file, known, {
-    members: change.members.map(cleanMember),
+    members: current,
     tags,
     updated: change.updated
   })
-  const media = amended === undefined && note.removed ? [] : yield* missingMedia(sql, key, change.media)
+  const isKnown = (member: NoteMember) => known.some((one) => sameMessage(one, member))
+  // Also those that say the same again: they are newer than what may still come.
+  yield* saveMembers(sql, key, note.id, {
+    added: current.filter((member) => !isKnown(member)),
+    edited: current.filter(isKnown)
+  })
+  const media = yield* missingMedia(sql, key, change.media)
   if (amended === undefined && media.length === 0) return note
   const after = amended?.file ?? file
 
-  const anew = note.removed || !usable
-  const rewritten = anew || Buffer.compare(after, file) !== 0
-  const path = anew ? yield* placeFor(sql, key, note) : note.path
+  const rewritten = !usable || Buffer.compare(after, file) !== 0
+  const path = usable ? note.path : yield* placeFor(sql, key, note)
   const blob = rewritten ? yield* services.blobs.put(key.tenant, after) : undefined
   const files: ReadonlyArray<FileChange> = [
     ...(blob === undefined ? [] : [{ path, blob, mode: usable ? content.mode : ("100644" as const) }]),
@@ -113,12 +115,6 @@ export const amendNote = Effect.fnUntraced(function* (
   ]
   const number = files.length === 0 ? note.revision : yield* services.log.append(key, { ...revision, files })
 
-  const isKnown = (member: NoteMember) => known.some((one) => sameMessage(one, member))
-  const members = amended?.members ?? []
-  yield* saveMembers(sql, key, note.id, {
-    added: members.filter((member) => !isKnown(member)),
-    edited: members.filter(isKnown)
-  })
   if (!rewritten) {
     yield* placeNote(sql, key, note.id, { path: note.path, number })
     return { ...note, revision: number }
@@ -127,8 +123,7 @@ export const amendNote = Effect.fnUntraced(function* (
     ...nameAfter({ ...note, tags: cleanTags([...note.tags, ...tags]) }, after),
     path,
     updated: change.updated,
-    revision: number,
-    removed: false
+    revision: number
   }
   yield* updateNote(sql, key, result, bodyText(after))
   return result

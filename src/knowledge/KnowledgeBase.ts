@@ -77,7 +77,8 @@ export class KnowledgeBase extends Context.Service<
      * Puts members into an existing note: one whose message the note already holds replaces its own block
      * in the file as it is now, a new one is added at its place by (date, message id). What people changed
      * in the file stays; a block they rewrote is kept and the new text is added at the end, marked as an edit.
-     * A note that was removed comes back with it. No revision when the file holds it all already.
+     * A message older than its text in the note changes nothing but adds its media. A note that was removed
+     * stays so (`NoteUnknown`). No revision when the file holds it all already.
      */
     readonly amend: (
       key: KnowledgeBaseKey,
@@ -96,8 +97,8 @@ export class KnowledgeBase extends Context.Service<
       id: NoteId
     ) => Effect.Effect<NoteSummary, NoteUnknown | SqlError.SqlError>
     /**
-     * The note that holds a message, also when it was removed (`amend` brings it back). `bot` tells private
-     * chats apart where several bots write into one knowledge base.
+     * The note that holds a message, also when it was removed. `bot` tells private chats apart where several
+     * bots write into one knowledge base.
      */
     readonly noteOfMessage: (
       key: KnowledgeBaseKey,
@@ -105,6 +106,7 @@ export class KnowledgeBase extends Context.Service<
       message: MessageId,
       bot?: BotId
     ) => Effect.Effect<Option.Option<NoteSummary>, SqlError.SqlError>
+    /** The note that holds messages of an album and was not removed. */
     readonly noteOfAlbum: (
       key: KnowledgeBaseKey,
       chat: ChatId,
@@ -212,14 +214,16 @@ const make = Effect.gen(function* () {
   const ofMember = (
     key: KnowledgeBaseKey,
     condition: (sql: SqlClient.SqlClient) => Statement.Fragment,
-    bot: BotId | undefined
+    bot: BotId | undefined,
+    which: "present" | "any"
   ) =>
     scope.transaction(key.tenant, (sql) =>
       Effect.map(
         NoteRows.noteWithMember(
           sql,
           key,
-          sql`${condition(sql)} AND ${bot === undefined ? sql`true` : sql`m.bot_id = ${bot}::bigint`}`
+          sql`${condition(sql)} AND ${bot === undefined ? sql`true` : sql`m.bot_id = ${bot}::bigint`}`,
+          which === "present" ? sql`NOT n.removed` : sql`true`
         ),
         (note) => Option.map(Option.fromUndefinedOr(note), NoteRows.summaryOf)
       )
@@ -250,8 +254,11 @@ const make = Effect.gen(function* () {
       const problem = problemOfMedia(change.media)
       if (problem !== undefined) return yield* Effect.die(new Error(problem))
       const revision = { ...said(meta), kind: meta.kind }
-      return yield* withNote(key, id, (sql, note) =>
-        Effect.map(amendNote({ blobs, log }, sql, key, note, change, revision), NoteRows.summaryOf)
+      return yield* withNote(key, id, (sql, stored) =>
+        Effect.gen(function* () {
+          const note = yield* present(stored)
+          return NoteRows.summaryOf(yield* amendNote({ blobs, log }, sql, key, note, change, revision))
+        })
       )
     }),
 
@@ -262,11 +269,21 @@ const make = Effect.gen(function* () {
     }),
 
     noteOfMessage: Effect.fn("KnowledgeBase.noteOfMessage")((key, chat, message, bot) =>
-      ofMember(key, (sql) => sql`m.chat_id = ${chat}::bigint AND m.message_id = ${message}::bigint`, bot)
+      ofMember(
+        key,
+        (sql) => sql`m.chat_id = ${chat}::bigint AND m.message_id = ${message}::bigint`,
+        bot,
+        "any"
+      )
     ),
 
     noteOfAlbum: Effect.fn("KnowledgeBase.noteOfAlbum")((key, chat, albumId, bot) =>
-      ofMember(key, (sql) => sql`m.chat_id = ${chat}::bigint AND m.album_id = ${cleanText(albumId)}`, bot)
+      ofMember(
+        key,
+        (sql) => sql`m.chat_id = ${chat}::bigint AND m.album_id = ${cleanText(albumId)}`,
+        bot,
+        "present"
+      )
     ),
 
     correspondent: Effect.fn("KnowledgeBase.correspondent")((key, path) =>

@@ -122,6 +122,17 @@ export const nameAfter = <A extends Required<Pick<FrontMatter.Meta, "id" | "titl
 export const sameMessage = (a: NoteMember, b: NoteMember): boolean =>
   a.botId === b.botId && a.chat === b.chat && a.messageId === b.messageId
 
+/** Telegram's order of the texts of one message; the updates tell those of one second apart. */
+const byEdit = (a: NoteMember, b: NoteMember): number =>
+  (a.edited ?? a.date) - (b.edited ?? b.date) || a.updateId - b.updateId
+
+/** Without the members the note holds with a newer text: edits may come in any order, and late files too. */
+export const withoutOutdated = (
+  known: ReadonlyArray<NoteMember>,
+  members: ReadonlyArray<NoteMember>
+): ReadonlyArray<NoteMember> =>
+  members.filter((member) => !known.some((one) => sameMessage(one, member) && byEdit(member, one) < 0))
+
 /** The order of messages in a note. */
 export const byTime = (a: NoteMember, b: NoteMember): number => a.date - b.date || a.messageId - b.messageId
 

@@ -77,14 +77,19 @@ export const correspondent = (sql: Sql, key: KnowledgeBaseKey, path: string) =>
     (rows) => rows[0]
   )
 
-/** The note that holds a member which meets `condition` (over `m`). */
-export const noteWithMember = (sql: Sql, key: KnowledgeBaseKey, condition: Statement.Fragment) =>
+/** The note that meets `which` (over `n`) and holds a member which meets `condition` (over `m`). */
+export const noteWithMember = (
+  sql: Sql,
+  key: KnowledgeBaseKey,
+  condition: Statement.Fragment,
+  which: Statement.Fragment
+) =>
   Effect.map(
     notes(
       sql,
       key,
       sql`n.note_id = ANY(ARRAY(SELECT m.note_id FROM note_members m
-        WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND ${condition}))`,
+        WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND ${condition})) AND ${which}`,
       sql`ORDER BY n.number DESC LIMIT 1`
     ),
     (rows) => rows[0]
@@ -97,13 +102,15 @@ const MemberRow = Schema.Struct({
   message_id: Int8.pipe(Schema.decodeTo(MessageId)),
   album_id: Schema.NullOr(Schema.String),
   date_s: Int8,
+  edited_s: Int8,
   block: Schema.String
 })
 
 export const membersOf = (sql: Sql, key: KnowledgeBaseKey, id: NoteId) =>
   Effect.map(
     decoded(MemberRow)(sql`
-      SELECT bot_id, update_id, chat_id, message_id, album_id, date_s, block FROM note_members
+      SELECT bot_id, update_id, chat_id, message_id, album_id, date_s, edited_s, block
+      FROM note_members
       WHERE tenant_id = ${key.tenant} AND kb = ${key.name} AND note_id = ${id}`),
     (rows) =>
       rows.map(
@@ -114,6 +121,7 @@ export const membersOf = (sql: Sql, key: KnowledgeBaseKey, id: NoteId) =>
           messageId: row.message_id,
           ...(row.album_id === null ? {} : { albumId: row.album_id }),
           date: row.date_s,
+          edited: row.edited_s,
           block: row.block
         })
       )
@@ -128,10 +136,12 @@ const memberRelation = (sql: Sql, members: ReadonlyArray<NoteMember>) => {
     message_id: member.messageId,
     album_id: member.albumId ?? null,
     date_s: member.date,
+    edited_s: member.edited ?? member.date,
     block: member.block
   }))
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS m(
-    bot_id bigint, update_id bigint, chat_id bigint, message_id bigint, album_id text, date_s bigint, block text)`
+    bot_id bigint, update_id bigint, chat_id bigint, message_id bigint, album_id text, date_s bigint, edited_s bigint,
+    block text)`
 }
 
 /** Adds new members to a note; those it has get their new block. A message of another note is refused. */
@@ -142,14 +152,15 @@ export const saveMembers = (
   members: { readonly added: ReadonlyArray<NoteMember>; readonly edited: ReadonlyArray<NoteMember> }
 ) => sql`
   WITH edited AS (
-    UPDATE note_members n SET update_id = m.update_id, block = m.block
+    UPDATE note_members n SET update_id = m.update_id, edited_s = m.edited_s, block = m.block
     FROM ${memberRelation(sql, members.edited)}
     WHERE n.tenant_id = ${key.tenant} AND n.kb = ${key.name} AND n.note_id = ${id}
       AND n.bot_id = m.bot_id AND n.chat_id = m.chat_id AND n.message_id = m.message_id
   )
-  INSERT INTO note_members (tenant_id, kb, note_id, bot_id, update_id, chat_id, message_id, album_id, date_s, block)
+  INSERT INTO note_members (
+    tenant_id, kb, note_id, bot_id, update_id, chat_id, message_id, album_id, date_s, edited_s, block)
   SELECT ${key.tenant}, ${key.name}, ${id}, m.bot_id, m.update_id, m.chat_id, m.message_id, m.album_id, m.date_s,
-    m.block
+    m.edited_s, m.block
   FROM ${memberRelation(sql, members.added)}`
 
 /** What search looks at. Longer texts are cut: PostgreSQL refuses a tsvector over 1 MB. */
@@ -254,9 +265,9 @@ const tryInsert = (sql: Sql, key: KnowledgeBaseKey, note: NewNote, folder: numbe
         FROM free
       ), joined AS (
         INSERT INTO note_members (
-          tenant_id, kb, note_id, bot_id, update_id, chat_id, message_id, album_id, date_s, block)
+          tenant_id, kb, note_id, bot_id, update_id, chat_id, message_id, album_id, date_s, edited_s, block)
         SELECT ${key.tenant}, ${key.name}, ${draft.id}, m.bot_id, m.update_id, m.chat_id, m.message_id, m.album_id,
-          m.date_s, m.block
+          m.date_s, m.edited_s, m.block
         FROM free, ${memberRelation(sql, draft.members)}
       )
       SELECT path FROM free`),

@@ -1,6 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { BlobHash, BotId, ChatId, MessageId, RevisionNumber } from "../../src/domain/Ids.ts"
+import { BlobHash, BotId, ChatId, MessageId, RevisionNumber, UpdateId } from "../../src/domain/Ids.ts"
+import type { NoteDraft } from "../../src/domain/Note.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { mediaPath } from "../../src/knowledge/NotePath.ts"
@@ -214,30 +215,68 @@ layer(Harness.layer)("KnowledgeBase", (it) => {
       })
     )
 
-    it.effect("brings a removed note back with the edit, at its place or the next free one", () =>
+    it.effect("a removed note stays removed, whatever comes for it", () =>
       Effect.gen(function* () {
         const base = yield* KnowledgeBase
-        const key = baseOf("back")
-        const note = yield* base.write(key, draft(1, "T"), meta("T"))
+        const key = baseOf("gone")
+        const chat = member(1, "").chat
+        const note = yield* base.write(
+          key,
+          draft(1, "T", { members: [member(1, "one", { albumId: "a" })] }),
+          meta("T")
+        )
         yield* commit(key, { [note.path]: null })
-        assert.strictEqual((yield* base.note(key, note.id).pipe(Effect.flip))._tag, "NoteUnknown")
-        assert.deepStrictEqual(yield* base.recent(key, 5), [])
-        assert.isTrue(Option.isSome(yield* base.noteOfMessage(key, member(1, "").chat, MessageId.make(1))))
-        // Nothing new but a picture that came late: it stays removed.
         const blob = yield* (yield* Blobs).put(key.tenant, new Uint8Array([7]))
         const media = [{ path: mediaPath(blob, "x.jpg"), blob }]
-        yield* base.amend(key, note.id, { ...change(member(1, "text of 1")), media }, edit)
-        assert.deepStrictEqual(yield* base.history(key, { path: media[0]!.path, limit: 1 }), [])
+        const amendment = { ...change(member(1, "edited")), media }
+        assert.strictEqual(
+          (yield* base.amend(key, note.id, amendment, edit).pipe(Effect.flip))._tag,
+          "NoteUnknown"
+        )
         assert.deepStrictEqual(yield* base.recent(key, 5), [])
-        const back = yield* base.amend(key, note.id, change(member(1, "edited")), edit)
-        assert.strictEqual(back.path, note.path)
-        assert.include(yield* textAt(key, back.path), "# T\n\nedited\n")
-        yield* base.remove(key, note.id, meta("Remove"))
-        yield* commit(key, { [note.path]: "something else" })
-        const moved = yield* base.amend(key, note.id, change(member(1, "edited again")), edit)
-        assert.strictEqual(moved.path, note.path.replace(".md", "-2.md"))
-        assert.strictEqual(yield* textAt(key, note.path), "something else")
-        assert.deepStrictEqual(yield* base.recent(key, 5), [moved])
+        assert.deepStrictEqual(yield* base.history(key, { path: media[0]!.path, limit: 1 }), [])
+        // An edit finds whose message it was; the rest of the album finds nothing to go to.
+        assert.isTrue(Option.isSome(yield* base.noteOfMessage(key, chat, MessageId.make(1))))
+        assert.isTrue(Option.isNone(yield* base.noteOfAlbum(key, chat, "a")))
+      })
+    )
+
+    it.effect("of the texts of one message the newest stays, in whatever order they come", () =>
+      Effect.gen(function* () {
+        const base = yield* KnowledgeBase
+        const log = yield* RevisionLog
+        const blobs = yield* Blobs
+        const key = baseOf("order")
+        const note = yield* base.write(key, draft(1, "T"), meta("T"))
+        const at = (text: string, edited: number, update: number) =>
+          member(1, text, { edited: member(1, "").date + edited, updateId: UpdateId.make(update) })
+        const put = (one: ReturnType<typeof member>, more: Partial<Pick<NoteDraft, "media" | "tags">> = {}) =>
+          base.amend(key, note.id, { ...change(one), ...more }, edit)
+        const text = Effect.suspend(() => textAt(key, note.path))
+
+        yield* put(at("three", 200, 12))
+        const three = yield* text
+        assert.match(three, /\n\nthree\n$/)
+        yield* put(at("two", 100, 11), { tags: ["old"] })
+        yield* put(member(1, "text of 1"))
+        assert.strictEqual(yield* text, three)
+        assert.strictEqual(yield* log.head(key), 2)
+        // What an older text brings as files is there all the same.
+        const blob = yield* blobs.put(key.tenant, new Uint8Array([8]))
+        const media = [{ path: mediaPath(blob, "x.jpg"), blob }]
+        yield* put(at("two", 100, 11), { media })
+        assert.deepStrictEqual([...(yield* base.read(key, media[0]!.path))], [8])
+        assert.strictEqual(yield* text, three)
+        // Of one second the later update counts; the same one again may say it better.
+        yield* put(at("four", 200, 13))
+        yield* put(at("three", 200, 12))
+        assert.match(yield* text, /\n\nfour\n$/)
+        yield* put(at("four, better", 200, 13))
+        assert.match(yield* text, /\n\nfour, better\n$/)
+        // The same text again is remembered as the newest.
+        yield* put(at("four, better", 400, 15))
+        yield* put(at("five", 300, 14))
+        assert.match(yield* text, /\n\nfour, better\n$/)
       })
     )
 
