@@ -68,12 +68,24 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** Whether the note has everything it can get. Doing it twice changes nothing. */
+/**
+ * Whether the note has everything it can get. Doing it twice changes nothing. An edit that came meanwhile stays:
+ * the knowledge base keeps the newer text, and the edit brings its files itself. So does a note's removal.
+ */
 const attempt = Effect.fn("MediaRetry.attempt")(function* (wanted: Wanted, last: boolean) {
   const knowledge = yield* KnowledgeBase
   const media = yield* Media
   const { message } = wanted.member
   const key = { tenant: wanted.tenant, name: wanted.knowledgeBase }
+  const note = Option.getOrUndefined(
+    yield* knowledge.noteOfMessage(key, message.chat.id, message.messageId, wanted.botId)
+  )
+  if (note === undefined) return false
+  const removed = yield* knowledge.note(key, note.id).pipe(
+    Effect.as(false),
+    Effect.catchTag("NoteUnknown", () => Effect.succeed(true))
+  )
+  if (removed) return true
   const found = yield* media.collect(wanted, [message], patience)
   const files: NoteFiles = new Map(
     [...found].map(([id, state]) =>
@@ -81,10 +93,6 @@ const attempt = Effect.fn("MediaRetry.attempt")(function* (wanted: Wanted, last:
     )
   )
   if (filesOf(message).some(({ file }) => isPending(files)(file))) return false
-  const note = Option.getOrUndefined(
-    yield* knowledge.noteOfMessage(key, message.chat.id, message.messageId, wanted.botId)
-  )
-  if (note === undefined) return false
   yield* knowledge
     .amend(
       key,

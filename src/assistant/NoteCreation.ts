@@ -8,7 +8,7 @@ import type { AppId, BotId, NoteId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Author, NoteSummary, UnitMember } from "../domain/Note.ts"
-import { KnowledgeBase, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
+import { KnowledgeBase, type NoteUnknown, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
 import type { KnowledgeBaseKey } from "../knowledge/RevisionLog.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
@@ -53,7 +53,10 @@ export class NoteCreation extends Context.Service<
     /** Starts the download of what the message carries and returns at once. */
     readonly prefetch: (user: NoteUser, message: IncomingMessage) => Effect.Effect<void>
     readonly create: (unit: NoteUnit) => Effect.Effect<void, AlreadyHandled | SqlError.SqlError>
-    /** Rewrites the block of an edited message in its note. `false`: no note holds the message. */
+    /**
+     * Rewrites the block of an edited message in its note, which stays removed when a person took it away.
+     * `false`: no note ever held the message.
+     */
     readonly edit: (edit: {
       readonly user: NoteUser
       readonly updateId: UpdateId
@@ -180,7 +183,10 @@ const make = Effect.gen(function* () {
     create: Effect.fn("NoteCreation.create")(function* ({ user, members, updates, raw, announce }) {
       const files: NoteFiles = raw ? new Map() : yield* filesFor(user, members)
       const date = yield* Clock.currentTimeMillis
-      const attempt = (noteOf: Parameters<typeof placed>[1]) =>
+      const attempt = <E>(
+        noteOf: Parameters<typeof placed>[1],
+        ifRemoved: (error: NoteUnknown, note: NoteSummary) => Effect.Effect<NoteSummary, E>
+      ) =>
         handled
           .once(user, updates, `unit:${members[0].updateId}`, () =>
             Effect.gen(function* () {
@@ -197,17 +203,24 @@ const make = Effect.gen(function* () {
                   ({ message }) => message.albumId !== undefined || message.editDate !== undefined
                 )
                 const amended = Arr.isReadonlyArrayNonEmpty(news)
-                  ? yield* amend(user, note, news, files, meta)
+                  ? yield* amend(user, note, news, files, meta).pipe(
+                      Effect.catchTag("NoteUnknown", (error) => ifRemoved(error, note))
+                    )
                   : note
                 outcomes.push({ note: amended, amended: true })
               }
               yield* outbox.enqueue(user.tenant, announce(outcomes))
-            }).pipe(Effect.catchTag("NoteUnknown", Effect.die))
+            })
           )
           .pipe(writing.withPermit)
-      yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user)).pipe(
-        // Rare: another update brought one of these messages before (an edit that came first).
-        Effect.catchReason("SqlError", "UniqueViolation", () => attempt(noteOfMessage(user)))
+      yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user), Effect.fail).pipe(
+        // Rare: the note was removed after it was found. It is not found again.
+        Effect.retry({ while: (error) => error._tag === "NoteUnknown" }),
+        // Rare: another update brought one of these messages before (an edit that came first). What a person
+        // took away since stays away.
+        Effect.catchReason("SqlError", "UniqueViolation", () =>
+          attempt(noteOfMessage(user), (_, note) => Effect.succeed(note))
+        )
       )
     }),
 
@@ -225,12 +238,12 @@ const make = Effect.gen(function* () {
             date,
             message: `Edit ${note.title}`,
             kind: "edit"
-          })
+          }).pipe(
+            Effect.asVoid,
+            Effect.catchTag("NoteUnknown", () => Effect.void)
+          )
         )
-        .pipe(
-          Effect.as(true),
-          Effect.catchTag("NoteUnknown", () => Effect.succeed(false))
-        )
+        .pipe(Effect.as(true))
     })
   })
 })

@@ -44,6 +44,7 @@ export const noteMemberOf = (
   messageId: message.messageId,
   ...(message.albumId === undefined ? {} : { albumId: message.albumId }),
   date: message.date,
+  edited: message.editDate ?? message.date,
   block: blockOf(message, files, options)
 })
 
