@@ -105,6 +105,12 @@ const make = Effect.gen(function* () {
       return files
     })
 
+  /** The files of a note that is saved as it came follow by themselves, if they can. */
+  const filesLater = (user: NoteUser, members: ReadonlyArray<UnitMember>) =>
+    Effect.forEach(members, (member) => retry.ifPending(user, member, new Map()), { discard: true }).pipe(
+      Effect.catchCause((cause) => Effect.logError("The files of a note are not fetched", cause))
+    )
+
   interface Placed {
     readonly note: NoteSummary
     readonly members: Arr.NonEmptyReadonlyArray<UnitMember>
@@ -182,6 +188,7 @@ const make = Effect.gen(function* () {
 
     create: Effect.fn("NoteCreation.create")(function* ({ user, members, updates, raw, announce }) {
       const files: NoteFiles = raw ? new Map() : yield* filesFor(user, members)
+      if (raw) yield* filesLater(user, members)
       const date = yield* Clock.currentTimeMillis
       const attempt = <E>(
         noteOf: Parameters<typeof placed>[1],

@@ -1,9 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import { NoteCreation } from "../../src/assistant/NoteCreation.ts"
 import { UpdateId } from "../../src/domain/Ids.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { BotRecorder } from "../../src/telegram/BotPort.ts"
-import { count, create, edit, key, layer, member, photo, textOf, undo } from "./NoteHarness.ts"
+import {
+  comesUp,
+  count,
+  create,
+  edit,
+  key,
+  layer,
+  member,
+  photo,
+  saying,
+  textOf,
+  undo,
+  user
+} from "./NoteHarness.ts"
 
 describe("NoteCreation", () => {
   it.live("a unit becomes one note with every message in order", () =>
@@ -112,6 +126,28 @@ describe("NoteCreation", () => {
       assert.strictEqual(third?.note.id, second?.note.id)
       assert.match(yield* textOf(third!.note.path), /\n\nthe rest\n.*\n\nthe last\n$/s)
       assert.strictEqual(yield* count, 1)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live("a note that is saved just as it came gets its files all the same", () =>
+    Effect.gen(function* () {
+      yield* comesUp
+      const paths: Array<string> = []
+      const one = member(1, "look", { attachments: [photo("p")] })
+      yield* NoteCreation.use((notes) =>
+        notes.create({
+          user,
+          members: [one],
+          updates: [one.updateId],
+          raw: true,
+          announce: (outcomes) => {
+            paths.push(...outcomes.map(({ note }) => note.path))
+            return []
+          }
+        })
+      )
+      assert.include(yield* textOf(paths[0]!), '"text": "look"')
+      yield* saying(paths[0]!, "media/")
     }).pipe(Effect.provide(layer))
   )
 })
