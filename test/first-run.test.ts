@@ -115,14 +115,14 @@ it.live("a fresh clone starts, prints its page, and what is typed there becomes 
     yield* json(`${page}/api/actions/sendText`, { chat: ann.id, text: "My first note #start" })
     const notes = /a git repository: (.*)/.exec(output())?.[1] ?? ""
     yield* eventually(
-      "the note is in git",
+      "the repository is there",
       Effect.sync(() => existsSync(join(notes, "index.md")))
     )
     const git = (...args: ReadonlyArray<string>) =>
       execFileSync("git", args, { cwd: notes, encoding: "utf8" })
     yield* eventually(
       "the note is committed",
-      Effect.sync(() => git("log", "--stat").includes("my-first-note"))
+      Effect.sync(() => git("log", "--all", "--stat").includes("my-first-note"))
     )
     assert.match(
       git("show", "--stat", "HEAD"),
