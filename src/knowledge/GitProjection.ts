@@ -2,7 +2,7 @@
  * The log of a knowledge base as a plain git repository with a working tree: one commit a revision, the
  * same hashes wherever it is made. What a person changes there comes back as revisions first.
  */
-import { Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect"
+import { Clock, Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { defaultKnowledgeBase, type TenantId } from "../domain/Ids.ts"
 import type { Author } from "../domain/Note.ts"
@@ -66,6 +66,9 @@ export class GitProjection extends Context.Service<
   static readonly layer = (options: GitProjectionOptions) =>
     Layer.effect(GitProjection, make(options)).pipe(Layer.provide(Git.layer))
 }
+
+/** Milliseconds between two projections, however long the first took. */
+const longestRest = 500
 
 const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
   const log = yield* RevisionLog
@@ -147,8 +150,11 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
       const keys = [...due.values()]
       due.clear()
       // One that cannot be projected must not hold up the others; the task then fails and is restarted.
+      const began = yield* Clock.currentTimeMillis
       const outcomes = yield* Effect.forEach(keys, (key) => Effect.exit(project(key)))
       yield* Effect.forEach(outcomes, (outcome) => outcome, { discard: true })
+      // At most half of the time is git's: where much is written, one projection takes more revisions.
+      yield* Effect.sleep(Math.min((yield* Clock.currentTimeMillis) - began, longestRest))
     })
     // The repository a person is pointed to is there before their first note.
     yield* want({ tenant, name: defaultKnowledgeBase })
