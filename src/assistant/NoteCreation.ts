@@ -8,13 +8,18 @@ import type { AppId, BotId, NoteId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Author, NoteSummary, UnitMember } from "../domain/Note.ts"
+<<<<<<< HEAD
 import { KnowledgeBase, type NoteUnknown, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
+=======
+import { KnowledgeBase, type NewNote, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
+>>>>>>> 6c7fb53 (wip)
 import type { KnowledgeBaseKey } from "../knowledge/RevisionLog.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
 import type { NoteFiles } from "./AttachmentText.ts"
 import { Media } from "./Media.ts"
 import { MediaRetry } from "./MediaRetry.ts"
+import { makeTogether } from "./NotesTogether.ts"
 import { tagsOf } from "./NoteTitle.ts"
 import { rawDraftOf } from "./RawDraft.ts"
 import { noteDraftOf, noteMediaOf, noteMemberOf } from "./UnitDraft.ts"
@@ -92,6 +97,7 @@ const make = Effect.gen(function* () {
   const retry = yield* MediaRetry
   const outbox = yield* Outbox
   const writing = yield* Semaphore.make(writtenAtOnce)
+  const together = yield* makeTogether
 
   const filesFor = (user: NoteUser, members: ReadonlyArray<UnitMember>) =>
     Effect.gen(function* () {
@@ -166,22 +172,18 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const write = Effect.fnUntraced(function* (
+  const newNote = (
     user: NoteUser,
     members: Arr.NonEmptyReadonlyArray<UnitMember>,
     files: NoteFiles,
     raw: boolean,
     date: number
-  ) {
+  ): NewNote => {
     const draft = raw
       ? rawDraftOf(user, members, user.language)
       : noteDraftOf(user, members, files, user.language)
-    return yield* knowledge.write(user.knowledgeBase, draft, {
-      author: user.author,
-      date,
-      message: `Add ${draft.title}`
-    })
-  })
+    return { draft, meta: { author: user.author, date, message: `Add ${draft.title}` } }
+  }
 
   return NoteCreation.of({
     prefetch: (user, message) => media.prefetch(user, message),
@@ -200,7 +202,9 @@ const make = Effect.gen(function* () {
               const { fresh, notes } = yield* placed(members, noteOf)
               const outcomes: Array<NoteOutcome> = []
               if (Arr.isReadonlyArrayNonEmpty(fresh)) {
-                outcomes.push({ note: yield* write(user, fresh, files, raw, date), amended: false })
+                const { draft, meta } = newNote(user, fresh, files, raw, date)
+                const note = yield* knowledge.write(user.knowledgeBase, draft, meta)
+                outcomes.push({ note, amended: false })
               }
               for (const { note, members: added } of notes) {
                 const message = `Add to ${note.title}`
@@ -220,6 +224,7 @@ const make = Effect.gen(function* () {
             })
           )
           .pipe(writing.withPermit)
+<<<<<<< HEAD
       yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user), Effect.fail).pipe(
         // Rare: the note was removed after it was found. It is not found again.
         Effect.retry({ while: (error) => error._tag === "NoteUnknown" }),
@@ -228,7 +233,20 @@ const make = Effect.gen(function* () {
         Effect.catchReason("SqlError", "UniqueViolation", () =>
           attempt(noteOfMessage(user), (_, note) => Effect.succeed(note))
         )
+=======
+      const alone = attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user)).pipe(
+        // Rare: another update brought one of these messages before (an edit that came first).
+        Effect.catchReason("SqlError", "UniqueViolation", () => attempt(noteOfMessage(user)))
+>>>>>>> 6c7fb53 (wip)
       )
+      if (raw || members.some(({ message }) => message.albumId !== undefined)) return yield* alone
+      yield* together({
+        user,
+        unit: { unit: `unit:${members[0].updateId}`, updates },
+        note: newNote(user, members, files, raw, date),
+        announce: (note) => announce([{ note, amended: false }]),
+        alone
+      })
     }),
 
     edit: Effect.fn("NoteCreation.edit")(function* ({ user, updateId, message }) {

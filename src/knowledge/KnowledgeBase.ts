@@ -13,7 +13,7 @@ import { cleanDraft, cleanText, render } from "./NoteFile.ts"
 import { pathProblem } from "./NotePath.ts"
 import * as NoteRows from "./NoteRows.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "./RevisionLog.ts"
-import { isStorable, revisions, takeNumber } from "./Rows.ts"
+import { isStorable, revisions, takeNumbers } from "./Rows.ts"
 import * as Search from "./Search.ts"
 import * as Undo from "./Undo.ts"
 
@@ -61,6 +61,11 @@ export interface RevisionMeta {
   readonly message: string
 }
 
+export interface NewNote {
+  readonly draft: NoteDraft
+  readonly meta: RevisionMeta
+}
+
 export class KnowledgeBase extends Context.Service<
   KnowledgeBase,
   {
@@ -73,6 +78,11 @@ export class KnowledgeBase extends Context.Service<
       draft: NoteDraft,
       meta: RevisionMeta
     ) => Effect.Effect<NoteSummary, SqlError.SqlError>
+    /** As `write`, for several notes in order, which become durable together. */
+    readonly writeAll: (
+      key: KnowledgeBaseKey,
+      notes: ReadonlyArray<NewNote>
+    ) => Effect.Effect<ReadonlyArray<NoteSummary>, SqlError.SqlError>
     /**
      * Puts members into an existing note: one whose message the note already holds replaces its own block
      * in the file as it is now, a new one is added at its place by (date, message id). What people changed
@@ -229,26 +239,38 @@ const make = Effect.gen(function* () {
       )
     )
 
-  return KnowledgeBase.of({
-    write: Effect.fn("KnowledgeBase.write")(function* (key, draft, meta) {
-      const problem = problemOfMedia(draft.media)
-      if (problem !== undefined) return yield* Effect.die(new Error(problem))
-      const note = cleanDraft(draft)
-      return yield* scope.transaction(key.tenant, (sql) =>
-        Effect.gen(function* () {
-          // The number locks the head, so what needs no lock comes before it.
-          const blob = yield* blobs.put(key.tenant, render(note))
-          const revision = yield* takeNumber(sql, key)
-          const path = yield* NoteRows.insertNote(sql, key, {
-            draft: note,
-            blob,
-            revision: { ...said(meta), kind: "note", number: revision }
+  const writeAll = Effect.fnUntraced(function* (key: KnowledgeBaseKey, added: ReadonlyArray<NewNote>) {
+    const problem = problemOfMedia(added.flatMap(({ draft }) => draft.media))
+    if (problem !== undefined) return yield* Effect.die(new Error(problem))
+    const drafts = added.map(({ draft }) => cleanDraft(draft))
+    return yield* scope.transaction(key.tenant, (sql) =>
+      Effect.gen(function* () {
+        // The numbers lock the head, so what needs no lock comes before them.
+        const texts = yield* blobs.putAll(key.tenant, drafts.map(render))
+        const numbers = yield* takeNumbers(sql, key, added.length)
+        return yield* Effect.forEach(added, ({ meta }, index) =>
+          Effect.gen(function* () {
+            const draft = drafts[index]!
+            const revision = numbers[index]!
+            const path = yield* NoteRows.insertNote(sql, key, {
+              draft,
+              blob: texts[index]!,
+              revision: { ...said(meta), kind: "note", number: revision }
+            })
+            const { id, title, category, tags, created, updated } = draft
+            return { id, path, title, category, tags, created, updated, revision }
           })
-          const { id, title, category, tags, created, updated } = note
-          return { id, path, title, category, tags, created, updated, revision }
-        })
-      )
-    }),
+        )
+      })
+    )
+  })
+
+  return KnowledgeBase.of({
+    write: Effect.fn("KnowledgeBase.write")((key, draft, meta) =>
+      Effect.map(writeAll(key, [{ draft, meta }]), ([note]) => note!)
+    ),
+
+    writeAll: Effect.fn("KnowledgeBase.writeAll")(writeAll),
 
     amend: Effect.fn("KnowledgeBase.amend")(function* (key, id, change, meta) {
       const problem = problemOfMedia(change.media)

@@ -86,12 +86,17 @@ export const signalOf = (key: KnowledgeBaseKey): string => `${key.tenant}/${key.
 
 /** Locks the head row, which this makes on first use, takes the next number and tells those who follow the log. */
 export const takeNumber = (sql: SqlClient.SqlClient, key: KnowledgeBaseKey) =>
+  Effect.map(takeNumbers(sql, key, 1), ([number]) => number!)
+
+/** As `takeNumber`, for the next `count` of them, in order. */
+export const takeNumbers = (sql: SqlClient.SqlClient, key: KnowledgeBaseKey, count: number) =>
   Effect.map(
     decoded(HeadRow)(sql`
-      INSERT INTO knowledge_bases AS k (tenant_id, name, head) VALUES (${key.tenant}, ${key.name}, 1)
-      ON CONFLICT (tenant_id, name) DO UPDATE SET head = k.head + 1
+      INSERT INTO knowledge_bases AS k (tenant_id, name, head) VALUES (${key.tenant}, ${key.name}, ${count}::bigint)
+      ON CONFLICT (tenant_id, name) DO UPDATE SET head = k.head + ${count}::bigint
       RETURNING head, ${notifying(sql, "zapiska_revisions", sql`${signalOf(key)}`)}`),
-    (rows) => RevisionNumber.make(rows[0]!.head)
+    (rows) =>
+      Array.from({ length: count }, (_, index) => RevisionNumber.make(rows[0]!.head - count + 1 + index))
   )
 
 /**

@@ -36,7 +36,8 @@ const remember = (duplicates: Set<string>, key: string) => {
 const limits = {
   /** The engine hands messages out in the order of their rows. */
   requests: { batch: 200, parallel: "in order" },
-  replies: { batch: 200, parallel: 2 }
+  /** Nobody waits for them: a message whose reply is lost comes again and is found handled. */
+  replies: { batch: 200, parallel: 1, linger: "20 millis" }
 } as const
 
 /** Longer keys are digested by the engine before they are stored. */

@@ -2,7 +2,7 @@
  * Writes that come in while others are being written are written together, in one statement: the price of a
  * durable commit is paid once for all of them, and a single writer waits for nobody.
  */
-import { Cause, Deferred, Effect, Exit, type Scope } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, type Scope } from "effect"
 
 interface Waiting<A, B, E> {
   readonly item: A
@@ -17,6 +17,8 @@ interface Waiting<A, B, E> {
 export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   readonly batch: number
   readonly parallel: number | "in order"
+  /** How long the first of a batch waits for others. */
+  readonly linger?: Duration.Input
   readonly write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
 }): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: Array<Waiting<A, B, E>> = []
@@ -26,6 +28,9 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   const parallel = options.parallel === "in order" ? 1 : options.parallel
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
+
+  // At least whoever writes in the same breath is in the same batch.
+  const gathering = options.linger === undefined ? Effect.yieldNow : Effect.sleep(options.linger)
 
   const settle = (batch: ReadonlyArray<Waiting<A, B, E>>, exit: Exit.Exit<ReadonlyArray<B>, E>) =>
     Effect.sync(() => {
@@ -72,8 +77,7 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
       waiting.push({ item, result })
       if (writing >= parallel) return Deferred.await(result)
       writing++
-      // Yields first, so that whoever writes in the same breath is in the same batch.
-      return Effect.forkIn(Effect.andThen(Effect.yieldNow, drain), scope).pipe(
+      return Effect.forkIn(Effect.andThen(gathering, drain), scope).pipe(
         Effect.provideContext(context),
         Effect.andThen(Deferred.await(result))
       )

@@ -14,6 +14,12 @@ export interface UpdateKey {
   readonly botId: BotId
 }
 
+/** A unit of work and the updates it handles. */
+export interface HandledUnit {
+  readonly unit: string
+  readonly updates: ReadonlyArray<UpdateId>
+}
+
 /** Some of the updates had been handled before; nothing of this transaction was kept. */
 export class AlreadyHandled extends Schema.TaggedError<AlreadyHandled>()("AlreadyHandled", {
   updates: Schema.Array(UpdateId)
@@ -34,6 +40,12 @@ export class HandledUpdates extends Context.Service<
       key: UpdateKey,
       updates: ReadonlyArray<UpdateId>,
       unit: string,
+      effects: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | AlreadyHandled | SqlError.SqlError, R>
+    /** As `once`, for several units in one transaction: all of them are durable, or none. */
+    readonly together: <A, E, R>(
+      key: UpdateKey,
+      units: ReadonlyArray<HandledUnit>,
       effects: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | AlreadyHandled | SqlError.SqlError, R>
     /** Those of the updates that are handled. */
@@ -69,17 +81,19 @@ const idsOf = (rows: ReadonlyArray<typeof Row.Type>): ReadonlySet<UpdateId> =>
 const make = Effect.gen(function* () {
   const scope = yield* TenantScope
 
-  const insert = (sql: SqlClient.SqlClient, key: UpdateKey, updates: ReadonlyArray<UpdateId>, unit: string) =>
-    SqlSchema.findAll({
+  const insert = (sql: SqlClient.SqlClient, key: UpdateKey, units: ReadonlyArray<HandledUnit>) => {
+    const rows = units.flatMap(({ unit, updates }) => updates.map((id) => ({ id, unit })))
+    return SqlSchema.findAll({
       Request: Schema.Void,
       Result: Row,
       execute: () => sql`
         INSERT INTO handled_updates (tenant_id, bot_id, update_id, unit)
-        SELECT ${key.tenant}, ${key.botId}::bigint, one.id::bigint, ${unit}
-        FROM jsonb_array_elements_text(${JSON.stringify(updates)}::jsonb) AS one(id)
+        SELECT ${key.tenant}, ${key.botId}::bigint, one.id, one.unit
+        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS one(id bigint, unit text)
         ON CONFLICT DO NOTHING
         RETURNING update_id`
     })(undefined).pipe(Effect.catchTag("SchemaError", Effect.die))
+  }
 
   const find = ({ tenant, botId }: UpdateKey, updates: ReadonlyArray<UpdateId>) =>
     scope.transaction(tenant, (sql) =>
@@ -111,7 +125,24 @@ const make = Effect.gen(function* () {
       }).pipe(Effect.withSpan("HandledUpdates.among"))
   })
 
+  const together = <A, E, R>(
+    key: UpdateKey,
+    units: ReadonlyArray<HandledUnit>,
+    effects: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+  ) =>
+    scope
+      .transaction(key.tenant, (sql) =>
+        Effect.gen(function* () {
+          const inserted = idsOf(yield* insert(sql, key, units))
+          const before = units.flatMap(({ updates }) => updates.filter((update) => !inserted.has(update)))
+          if (before.length > 0) return yield* new AlreadyHandled({ updates: before })
+          return yield* Effect.tap(effects(sql), reach("written"))
+        })
+      )
+      .pipe(Effect.tap(reach("committed")))
+
   return HandledUpdates.of({
+<<<<<<< HEAD
     once: (key, updates, unit, effects) =>
       scope
         .transaction(key.tenant, (sql) =>
@@ -132,6 +163,10 @@ const make = Effect.gen(function* () {
           WHERE tenant_id = ${tenant} AND handled_at < to_timestamp(${before}::float8 / 1000)`
       )
     }),
+=======
+    once: (key, updates, unit, effects) => together(key, [{ unit, updates }], effects),
+    together,
+>>>>>>> 6c7fb53 (wip)
     among: (key, updates) =>
       updates.length === 0 ? Effect.succeed(new Set<UpdateId>()) : look({ key, updates })
   })

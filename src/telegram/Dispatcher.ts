@@ -22,6 +22,8 @@ import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.t
 const width = 8
 /** Milliseconds. Signals can be missed: without one the rows are looked at this often. */
 const lookEvery = 5_000
+/** How long the first row waits for others. */
+const gather = Duration.millis(10)
 /** How long a message in flight is waited for at the end. */
 const patience = Duration.seconds(2)
 
@@ -183,6 +185,8 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     const now = yield* Clock.currentTimeMillis
     const next = Math.min(now + lookEvery, ...blocked.values(), ...[...deadlines].filter((at) => at > now))
     yield* Effect.timeoutOption(Queue.take(wake), Math.max(next - now, 1))
+    // What becomes ready together goes together.
+    yield* Effect.sleep(gather)
   })
 
   const start = scope.transaction(owner.tenant, (sql) =>

@@ -12,7 +12,7 @@ import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
 import { dispatch } from "./Dispatcher.ts"
-import type { OutboxEntry } from "./OutboxEntry.ts"
+import type { OutboxEntry, TracedEntry } from "./OutboxEntry.ts"
 import * as Rows from "./OutboxRows.ts"
 import { Pacer } from "./Pacer.ts"
 
@@ -24,7 +24,7 @@ export class Outbox extends Context.Service<
     /** Adds the entries; joins the caller's transaction and wakes the dispatcher when it commits. */
     readonly enqueue: (
       tenant: TenantId,
-      entries: ReadonlyArray<OutboxEntry>
+      entries: ReadonlyArray<TracedEntry>
     ) => Effect.Effect<void, SqlError.SqlError>
     /**
      * Adds an entry that belongs to no decision, outside of the caller's transaction: those that come at the same
@@ -64,7 +64,7 @@ const make = Effect.gen(function* () {
 
   const enqueue = Effect.fn("Outbox.enqueue")(function* (
     tenant: TenantId,
-    entries: ReadonlyArray<OutboxEntry>
+    entries: ReadonlyArray<TracedEntry>
   ) {
     if (entries.length === 0) return
     yield* scope.transaction(tenant, (sql) => Rows.insert(sql, tenant, entries))

@@ -1,5 +1,5 @@
 /** What is put into the outbox. */
-import { Schema } from "effect"
+import { type Option, Schema, type Tracer } from "effect"
 import { Address } from "../domain/Address.ts"
 import { BotId, MessageId } from "../domain/Ids.ts"
 import { OutgoingContent } from "./BotPort.ts"
@@ -25,3 +25,6 @@ export const OutboxEntry = Schema.Struct({
   action: OutboxAction
 })
 export type OutboxEntry = typeof OutboxEntry.Type
+
+/** `span`: what decided to say it, where that is not the span the entry is added in. */
+export type TracedEntry = OutboxEntry & { readonly span?: Option.Option<Tracer.AnySpan> }

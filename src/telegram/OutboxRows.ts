@@ -4,7 +4,7 @@ import type { SqlClient } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { type AppId, type BotId, ChatId, MessageId, ThreadId } from "../domain/Ids.ts"
 import { notifying } from "../store/Signals.ts"
-import { OutboxAction, type OutboxEntry } from "./OutboxEntry.ts"
+import { OutboxAction, type TracedEntry } from "./OutboxEntry.ts"
 import type { Settlement, StatusRow } from "./Settlement.ts"
 
 /** The outbox of one bot. */
@@ -92,7 +92,7 @@ const columns = (sql: SqlClient.SqlClient) =>
 export const insert = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   tenant: TenantId,
-  entries: ReadonlyArray<OutboxEntry & { readonly span?: Option.Option<Tracer.AnySpan> }>
+  entries: ReadonlyArray<TracedEntry>
 ) {
   const current = yield* Effect.option(Effect.currentParentSpan)
   const rows = entries.map(({ address, botId, key, delivery, action, span = current }) => ({

@@ -1,7 +1,29 @@
 import { assert, describe, it } from "@effect/vitest"
+<<<<<<< HEAD
 import { Effect, Exit } from "effect"
 import { NoteCreation } from "../../src/assistant/NoteCreation.ts"
 import { UpdateId } from "../../src/domain/Ids.ts"
+=======
+import { Context, Effect, Exit, Layer, Option, Schedule } from "effect"
+import { WorkflowEngine } from "effect/workflow"
+import { Media } from "../../src/assistant/Media.ts"
+import { MediaRetry } from "../../src/assistant/MediaRetry.ts"
+import { NoteCreation, type NoteOutcome, type NoteUser } from "../../src/assistant/NoteCreation.ts"
+import { plain } from "../../src/domain/FormattedText.ts"
+import {
+  BotId,
+  ChatId,
+  defaultApp,
+  defaultKnowledgeBase,
+  defaultTenant,
+  MessageId,
+  RevisionNumber,
+  UpdateId
+} from "../../src/domain/Ids.ts"
+import { type Attachment, IncomingMessage } from "../../src/domain/IncomingMessage.ts"
+import type { UnitMember } from "../../src/domain/Note.ts"
+import { Blobs } from "../../src/knowledge/Blobs.ts"
+>>>>>>> 6c7fb53 (wip)
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { BotRecorder } from "../../src/telegram/BotPort.ts"
 import {
@@ -37,6 +59,36 @@ describe("NoteCreation", () => {
       const again = yield* Effect.exit(create(member(1, "once"), member(2, "new")))
       assert.isTrue(Exit.isFailure(again))
       assert.strictEqual(yield* count, 1)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live(
+    "units ready at the same time are written together; one handled before keeps none of them back",
+    () =>
+      Effect.gen(function* () {
+        yield* create(member(1, "once"))
+        const exits = yield* Effect.forEach(
+          [member(2, "two"), member(1, "once"), member(3, "three"), member(4, "two")],
+          (one) => Effect.exit(create(one)),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false, true, true])
+        const notes = yield* KnowledgeBase.use((knowledge) => knowledge.recent(key, 10))
+        assert.deepStrictEqual(notes.map(({ title }) => title).sort(), ["once", "three", "two", "two"])
+        assert.strictEqual(new Set(notes.map(({ path }) => path)).size, 4)
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.live("units ready at the same time get numbers of their own, in one transaction", () =>
+    Effect.gen(function* () {
+      const made = yield* Effect.forEach([1, 2, 3], (id) => create(member(id, `note ${id}`)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        made.map(([outcome]) => outcome!.note.revision),
+        [1, 2, 3].map((number) => RevisionNumber.make(number))
+      )
+      for (const [outcome] of made) assert.include(yield* textOf(outcome!.note.path), outcome!.note.title)
     }).pipe(Effect.provide(layer))
   )
 
