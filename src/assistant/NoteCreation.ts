@@ -8,11 +8,12 @@ import type { AppId, BotId, NoteId, TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Author, NoteSummary, UnitMember } from "../domain/Note.ts"
-<<<<<<< HEAD
-import { KnowledgeBase, type NoteUnknown, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
-=======
-import { KnowledgeBase, type NewNote, type RevisionMeta } from "../knowledge/KnowledgeBase.ts"
->>>>>>> 6c7fb53 (wip)
+import {
+  KnowledgeBase,
+  type NewNote,
+  type NoteUnknown,
+  type RevisionMeta
+} from "../knowledge/KnowledgeBase.ts"
 import type { KnowledgeBaseKey } from "../knowledge/RevisionLog.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
@@ -224,8 +225,7 @@ const make = Effect.gen(function* () {
             })
           )
           .pipe(writing.withPermit)
-<<<<<<< HEAD
-      yield* attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user), Effect.fail).pipe(
+      const alone = attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user), Effect.fail).pipe(
         // Rare: the note was removed after it was found. It is not found again.
         Effect.retry({ while: (error) => error._tag === "NoteUnknown" }),
         // Rare: another update brought one of these messages before (an edit that came first). What a person
@@ -233,11 +233,6 @@ const make = Effect.gen(function* () {
         Effect.catchReason("SqlError", "UniqueViolation", () =>
           attempt(noteOfMessage(user), (_, note) => Effect.succeed(note))
         )
-=======
-      const alone = attempt(raw ? () => Effect.succeedNone : noteOfAlbum(user)).pipe(
-        // Rare: another update brought one of these messages before (an edit that came first).
-        Effect.catchReason("SqlError", "UniqueViolation", () => attempt(noteOfMessage(user)))
->>>>>>> 6c7fb53 (wip)
       )
       if (raw || members.some(({ message }) => message.albumId !== undefined)) return yield* alone
       yield* together({

@@ -142,18 +142,8 @@ const make = Effect.gen(function* () {
       .pipe(Effect.tap(reach("committed")))
 
   return HandledUpdates.of({
-<<<<<<< HEAD
-    once: (key, updates, unit, effects) =>
-      scope
-        .transaction(key.tenant, (sql) =>
-          Effect.gen(function* () {
-            const inserted = idsOf(yield* insert(sql, key, updates, unit))
-            const before = updates.filter((update) => !inserted.has(update))
-            if (before.length > 0) return yield* new AlreadyHandled({ updates: before })
-            return yield* Effect.tap(effects(sql), reach("written"))
-          })
-        )
-        .pipe(Effect.tap(reach("committed"))),
+    once: (key, updates, unit, effects) => together(key, [{ unit, updates }], effects),
+    together,
     forget: Effect.fn("HandledUpdates.forget")(function* (tenant, age) {
       const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
       yield* scope.transaction(
@@ -163,10 +153,6 @@ const make = Effect.gen(function* () {
           WHERE tenant_id = ${tenant} AND handled_at < to_timestamp(${before}::float8 / 1000)`
       )
     }),
-=======
-    once: (key, updates, unit, effects) => together(key, [{ unit, updates }], effects),
-    together,
->>>>>>> 6c7fb53 (wip)
     among: (key, updates) =>
       updates.length === 0 ? Effect.succeed(new Set<UpdateId>()) : look({ key, updates })
   })

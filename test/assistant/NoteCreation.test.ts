@@ -1,29 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-<<<<<<< HEAD
 import { Effect, Exit } from "effect"
 import { NoteCreation } from "../../src/assistant/NoteCreation.ts"
-import { UpdateId } from "../../src/domain/Ids.ts"
-=======
-import { Context, Effect, Exit, Layer, Option, Schedule } from "effect"
-import { WorkflowEngine } from "effect/workflow"
-import { Media } from "../../src/assistant/Media.ts"
-import { MediaRetry } from "../../src/assistant/MediaRetry.ts"
-import { NoteCreation, type NoteOutcome, type NoteUser } from "../../src/assistant/NoteCreation.ts"
-import { plain } from "../../src/domain/FormattedText.ts"
-import {
-  BotId,
-  ChatId,
-  defaultApp,
-  defaultKnowledgeBase,
-  defaultTenant,
-  MessageId,
-  RevisionNumber,
-  UpdateId
-} from "../../src/domain/Ids.ts"
-import { type Attachment, IncomingMessage } from "../../src/domain/IncomingMessage.ts"
-import type { UnitMember } from "../../src/domain/Note.ts"
-import { Blobs } from "../../src/knowledge/Blobs.ts"
->>>>>>> 6c7fb53 (wip)
+import { RevisionNumber, UpdateId } from "../../src/domain/Ids.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { BotRecorder } from "../../src/telegram/BotPort.ts"
 import {
