@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/support/seed.ts"],
     globalSetup: ["test/support/globalSetup.ts"],
     // Two cores, real servers and processes: a test that waits for another is not a failure.
     testTimeout: 60_000,
