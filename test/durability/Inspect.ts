@@ -62,8 +62,22 @@ const asking =
   (sql) =>
     Effect.map(connection.query(sql), ({ rows }) => rows as never)
 
-/** Waits until nothing is left to do; what still is when it never happens. `pending`: updates not taken yet. */
-export const atRest = Effect.fnUntraced(function* (dataDir: string, pending: Effect.Effect<number, unknown>) {
+/** Pictures told of that the repository does not have. */
+const missingPictures = (directory: string, told: Pick<Told, "pictures">): ReadonlyArray<string> => {
+  const paths = git(directory, "ls-tree", "-r", "-z", "--name-only", "HEAD").split("\0")
+  const found = new Set(paths.flatMap((path) => /^media\/..\/([0-9a-f]{64})\./.exec(path)?.slice(1) ?? []))
+  return [...told.pictures()].filter((hash) => !found.has(hash))
+}
+
+/**
+ * Waits until nothing is left to do; what still is when it never happens. `pending`: updates not taken yet. A
+ * file that could not be fetched or kept is tried again after 5, 15, 60 and 300 seconds.
+ */
+export const atRest = Effect.fnUntraced(function* (
+  dataDir: string,
+  pending: Effect.Effect<number, unknown>,
+  told: Pick<Told, "pictures">
+) {
   const home = join(dataDir, "db")
   const look = Effect.scoped(
     Effect.gen(function* () {
@@ -89,14 +103,15 @@ export const atRest = Effect.fnUntraced(function* (dataDir: string, pending: Eff
         updates,
         messages: row!.messages,
         answers: row!.answers,
-        revisions: Number(row!.head) - projected
+        revisions: Number(row!.head) - projected,
+        pictures: missingPictures(repositoryOf(dataDir), told).length
       }
       return Object.values(left).every((count) => count === 0) ? undefined : JSON.stringify(left)
     })
   ).pipe(Effect.catchCause((cause) => Effect.succeed(String(cause))))
   let left: string | undefined
   let quiet = 0
-  for (let tries = 0; tries < 480; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     left = yield* look
     quiet = left === undefined ? quiet + 1 : 0
     if (quiet === 3) return undefined
@@ -131,8 +146,7 @@ const checkNotes = (directory: string, told: Told) => {
   if (missing.length > 0) problems.push(`messages in no note: ${few(missing)}`)
   if (strange.length > 0) problems.push(`old versions in notes: ${few(strange)}`)
   if (twice.length > 0) problems.push(`messages in notes more than once: ${few(twice)}`)
-  const pictures = new Set(paths.flatMap((path) => /^media\/..\/([0-9a-f]{64})\./.exec(path)?.slice(1) ?? []))
-  const lost = [...told.pictures()].filter((hash) => !pictures.has(hash))
+  const lost = missingPictures(directory, told)
   if (lost.length > 0) problems.push(`pictures not in the repository: ${few(lost)}`)
   const ids = [...files.values()].map((file) => /^id: "?(\w+)"?$/m.exec(file)?.[1] ?? "?")
   return { problems, ids }

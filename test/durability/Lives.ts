@@ -189,7 +189,8 @@ export const live = (campaign: Campaign): Effect.Effect<Outcome, unknown, BotApi
         yield* everythingSaid
         const left = yield* atRest(
           dataDir,
-          Effect.map(telegram.pending({}), ({ count }) => count)
+          Effect.map(telegram.pending({}), ({ count }) => count),
+          told
         )
         if (left !== undefined)
           problems.push(`it never came to rest: ${left}\n${application.output().slice(-4000)}`)

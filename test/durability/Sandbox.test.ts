@@ -93,7 +93,7 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
             yield* life((application) => application.signal("SIGKILL"))
           yield* life((application) =>
             Effect.gen(function* () {
-              const left = yield* atRest(dataDir, pendingIn(dataDir))
+              const left = yield* atRest(dataDir, pendingIn(dataDir), { pictures: () => new Set() })
               assert.isUndefined(left, `seed ${seed}: ${application.output().slice(-2000)}`)
               const { millis } = yield* application.signal("SIGTERM")
               assert.isBelow(millis, 5000)
