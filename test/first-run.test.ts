@@ -122,7 +122,7 @@ it.live("a fresh clone starts, prints its page, and what is typed there becomes 
       execFileSync("git", args, { cwd: notes, encoding: "utf8" })
     yield* eventually(
       "the note is committed",
-      Effect.sync(() => git("log", "--all", "--stat").includes("my-first-note"))
+      Effect.sync(() => git("log", "--branches", "--stat").includes("my-first-note"))
     )
     assert.match(
       git("show", "--stat", "HEAD"),

@@ -86,11 +86,10 @@ export class MessageProcessor extends Context.Service<
   )
 }
 
-/**
- * Telegram lets a bot do some thirty things a second, and answers come first: of a flood only so many messages
- * get their reaction.
- */
-const reactionsASecond = 20
+/** Telegram lets a bot do some thirty things a second, and answers come first: reactions wait for each other. */
+const betweenReactions = 50
+/** Of a flood, so many messages wait for their reaction; those beyond go without one. */
+const reactionsWaiting = 200
 
 /** Work that takes longer than this is worth a "typing". */
 const noticeable = "300 millis"
@@ -136,12 +135,12 @@ const make = Effect.gen(function* () {
   const outbox = yield* Outbox
   const reactions = yield* FiberSet.make<void>()
 
-  const reacted = new Map<BotId, ReadonlyArray<number>>()
-  const mayReact = ({ botId }: UserContext, now: number): boolean => {
-    const lately = (reacted.get(botId) ?? []).filter((at) => at > now - 1000)
-    const room = lately.length < reactionsASecond
-    reacted.set(botId, room ? [...lately, now] : lately)
-    return room
+  const nextReaction = new Map<BotId, number>()
+  /** How long a reaction waits for its turn, in milliseconds. */
+  const reactionDelay = ({ botId }: UserContext, now: number): number => {
+    const at = Math.max(now, nextReaction.get(botId) ?? 0)
+    nextReaction.set(botId, at + betweenReactions)
+    return at - now
   }
 
   const usernames = new Map<BotId, string>()
@@ -225,8 +224,10 @@ const make = Effect.gen(function* () {
   return MessageProcessor.of({
     received: Effect.fn("MessageProcessor.received")(function* (user, message) {
       yield* notes.prefetch(user, message)
-      if (!mayReact(user, yield* Clock.currentTimeMillis)) return
-      yield* FiberSet.run(reactions, ignoring("A reaction", bot.react(user.address, message.messageId, "👀")))
+      if ((yield* FiberSet.size(reactions)) >= reactionsWaiting) return
+      const react = ignoring("A reaction", bot.react(user.address, message.messageId, "👀"))
+      const wait = reactionDelay(user, yield* Clock.currentTimeMillis)
+      yield* FiberSet.run(reactions, Effect.delay(react, wait))
     }),
 
     opened: (user, first, quiet) =>
