@@ -22,8 +22,12 @@ it.live(
     Effect.gen(function* () {
       const emulator = yield* BotApiEmulator
       const { application, git } = yield* Assistant
-      const code = /\/start ([A-Za-z0-9-]+)/.exec(application.output())?.[1] ?? ""
-      assert.notStrictEqual(code, "")
+      const printed = () => /\/start ([A-Za-z0-9-]+)/.exec(application.output())?.[1] ?? ""
+      yield* eventually(
+        "the code is printed",
+        Effect.sync(() => printed() !== "")
+      )
+      const code = printed()
 
       const mallory = yield* newPerson({ name: "Mallory", language: "ru" })
       yield* say(mallory, "canary of a stranger", "again")
