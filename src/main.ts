@@ -1,23 +1,10 @@
 #!/usr/bin/env node
-/** The front door. */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { version } from "./app/version.ts"
-import { sayLastWords } from "./cli/lastWords.ts"
-import { start } from "./cli/start.ts"
+/**
+ * The front door. Compiled code is kept beside the dependencies it was made of, which halves the time a start takes
+ * to load; where nothing can be written it is compiled each time.
+ */
+import { enableCompileCache } from "node:module"
+import { fileURLToPath } from "node:url"
 
-const zapiska = Command.make("zapiska").pipe(
-  Command.withDescription(
-    "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
-  ),
-  Command.withSubcommands([start])
-)
-
-zapiska.pipe(
-  Command.run({ version }),
-  Effect.provide(NodeServices.layer),
-  Effect.tapCause(sayLastWords),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/zapiska", import.meta.url)))
+await import("./cli/zapiska.ts")
