@@ -4,7 +4,6 @@
  */
 import { Clock, Effect } from "effect"
 import { makeWorkerUtils, run } from "graphile-worker"
-import { Pool } from "pg"
 import PgBoss from "pg-boss"
 import { connect, type Login } from "./Product.ts"
 
@@ -84,10 +83,11 @@ export const graphileWorker = Effect.fn("bench.graphileWorker")(function* (
   payloads: ReadonlyArray<Payload>
 ) {
   const settings = yield* database(login, "bench_graphile")
-  const pgPool = yield* Effect.acquireRelease(
-    Effect.sync(() => new Pool({ ...settings, max: connections }).on("error", () => undefined)),
-    (pool) => Effect.promise(() => pool.end())
-  )
+  const { user, password, host } = settings
+  const place = {
+    connectionString: `postgres://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${settings.port}/${settings.database}`,
+    maxPoolSize: connections
+  }
   const silent = {
     info: () => undefined,
     warn: () => undefined,
@@ -97,7 +97,7 @@ export const graphileWorker = Effect.fn("bench.graphileWorker")(function* (
   }
   const logger = silent as never
   const utils = yield* Effect.acquireRelease(
-    Effect.promise(() => makeWorkerUtils({ pgPool, logger })),
+    Effect.promise(() => makeWorkerUtils({ ...place, logger })),
     (opened) => Effect.promise(() => Promise.resolve(opened.release()))
   )
   yield* Effect.promise(() => utils.migrate())
@@ -111,7 +111,7 @@ export const graphileWorker = Effect.fn("bench.graphileWorker")(function* (
   const finishing = yield* seconds(
     Effect.callback<void>((resume) => {
       const runner = run({
-        pgPool,
+        ...place,
         logger,
         concurrency: atOnce,
         noHandleSignals: true,
