@@ -32,6 +32,7 @@ import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
+import * as Http from "./Http.ts"
 import * as KeptFiles from "./KeptFiles.ts"
 import * as Readiness from "./Readiness.ts"
 import * as Sandbox from "./Sandbox.ts"
@@ -122,6 +123,8 @@ export const layer = Layer.merge(Startup.layer, Shutdown.layerBegins).pipe(
   Layer.provideMerge(knowledge),
   Layer.provideMerge(database),
   Layer.provideMerge(Secrets.layer),
+  // Before anything is made that a taken port would have made in vain.
+  Layer.provideMerge(Http.port),
   Layer.provideMerge(directory),
   Layer.provideMerge(Layer.merge(Health.layer, Shutdown.layer))
 )

@@ -1,34 +1,40 @@
 /**
- * The HTTP server as the configuration wants it: the operator's routes and those the profile adds.
+ * The HTTP server as the configuration wants it: its port, the operator's routes and those the profile adds.
  */
 import { Effect, Layer } from "effect"
 import type { HttpRouter } from "effect/http"
 import { AdminToken } from "../ops/HttpApi.ts"
-import { serveHttp } from "../ops/HttpServer.ts"
+import { listen, serve } from "../ops/HttpServer.ts"
 import { opsRoutes, type PageLink } from "../ops/OpsRoutes.ts"
+import { adminLink, adminRoutes } from "./AdminApi.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { Secrets } from "./Secrets.ts"
 
 /** Tried only where nobody chose a port and nothing outside expects one. */
 const sandboxAlternatives = 20
 
-/** `links`: the pages among `routes` a person may want to open. */
-export const http = <E, R>(
-  routes: Layer.Layer<never, E, R | HttpRouter.HttpRouter>,
+/** The port of the process, or why it cannot be had. */
+export const port = Layer.unwrap(
+  Effect.map(AppConfig, ({ http, telegram }) =>
+    listen({
+      ...http,
+      alternatives: telegram.botToken === undefined && !http.portChosen ? sandboxAlternatives : 0
+    })
+  )
+)
+
+const adminToken = Layer.effect(
+  AdminToken,
+  Effect.map(Secrets, ({ adminToken }) => adminToken)
+)
+
+/** What is served on it. `links`: the pages among `more` a person may want to open. */
+export const routes = <E, R>(
+  more: Layer.Layer<never, E, R | HttpRouter.HttpRouter>,
   links: ReadonlyArray<PageLink>
 ) =>
   Layer.unwrap(
-    Effect.map(AppConfig, ({ http, telegram }) =>
-      serveHttp(Layer.merge(opsRoutes(links), routes), {
-        ...http,
-        alternatives: telegram.botToken === undefined && !http.portChosen ? sandboxAlternatives : 0
-      })
+    Effect.map(AppConfig, ({ http }) =>
+      serve(Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, more), [http.host, ...http.names])
     )
-  ).pipe(
-    Layer.provide(
-      Layer.effect(
-        AdminToken,
-        Effect.map(Secrets, ({ adminToken }) => adminToken)
-      )
-    )
-  )
+  ).pipe(Layer.provide(adminToken))

@@ -13,7 +13,7 @@ import * as SandboxPage from "../sandbox/SandboxPage.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
 import { Bots } from "../telegram/Bots.ts"
 import { AppConfig } from "./AppConfig.ts"
-import { http } from "./Http.ts"
+import * as Http from "./Http.ts"
 
 /** The sandbox's Telegram; `None` where a real bot is configured. */
 export class Sandbox extends Context.Service<Sandbox, Option.Option<BotApiEmulator["Service"]>>()(
@@ -91,14 +91,14 @@ const link = { path: "/sandbox", words: "Sandbox: chat with your bot" } as const
 const page = (emulator: BotApiEmulator["Service"]) =>
   SandboxPage.layer.pipe(Layer.provide(knowledge), Layer.provide(Layer.succeed(BotApiEmulator, emulator)))
 
-/** The HTTP server, with the page that plays the person where there is a sandbox. */
+/** What is served over HTTP, with the page that plays the person where there is a sandbox. */
 export const doors = Layer.unwrap(
   Effect.gen(function* () {
     const { http: settings } = yield* AppConfig
     const sandbox = yield* Sandbox
     // Whoever opens the page is every person in it: it is for this machine only.
     return Option.isSome(sandbox) && isLoopback(settings.host)
-      ? http(page(sandbox.value), [link])
-      : http(Layer.empty, [])
+      ? Http.routes(page(sandbox.value), [link])
+      : Http.routes(Layer.empty, [])
   })
 )

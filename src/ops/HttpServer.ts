@@ -1,6 +1,6 @@
 /**
- * The one HTTP server of the process: listens, refuses foreign hosts and origins, serves the routes it is
- * given as Layers.
+ * The one HTTP server of the process: listens first of all, then serves the routes it is given as Layers, and
+ * refuses foreign hosts and origins.
  */
 import { createServer, type RequestListener } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -32,23 +32,18 @@ export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotList
   }
 }
 
-export interface HttpServerOptions {
+export interface ListenOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
   /** How many ports after this one may be tried when it is taken; 0 when somebody chose the port. */
   readonly alternatives: number
-  /** Names of ours besides `host` and loopback: behind a proxy, in a container network. */
-  readonly names: ReadonlyArray<string>
 }
 
 const reasonOf = (error: HttpServerError.ServeError): string =>
   error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : String(error.cause)
 
-/**
- * The port is open a moment before the routes are there, and Node leaves a request nobody listens for without
- * an answer for ever.
- */
+/** The port is open before the routes are there, and Node leaves a request nobody listens for unanswered for ever. */
 const createPatientServer = () => {
   const server = createServer()
   const notYet: RequestListener = (_request, response) => {
@@ -61,11 +56,15 @@ const createPatientServer = () => {
   return server
 }
 
-const listen = ({
+/**
+ * Takes the port, before anything else is made: until there are routes every request is told to come back. Gives
+ * `HttpServer`, whose address is the one really taken.
+ */
+export const listen = ({
   host,
   port,
   alternatives
-}: HttpServerOptions): Layer.Layer<HttpServer.HttpServer, CannotListen> =>
+}: ListenOptions): Layer.Layer<HttpServer.HttpServer, CannotListen> =>
   NodeHttpServer.layerServer(createPatientServer, {
     host,
     port,
@@ -75,7 +74,7 @@ const listen = ({
     Layer.catch((error) => {
       const reason = reasonOf(error)
       return reason === "EADDRINUSE" && alternatives > 0
-        ? listen({ host, port: port + 1, alternatives: alternatives - 1, names: [] })
+        ? listen({ host, port: port + 1, alternatives: alternatives - 1 })
         : Layer.effect(HttpServer.HttpServer, Effect.fail(new CannotListen({ host, port, reason })))
     })
   )
@@ -96,21 +95,18 @@ const guard = (names: ReadonlyArray<string>) =>
   )
 
 /**
- * Listens and serves `routes` (Layers made with `HttpRouter`, merged). Gives `HttpServer`, whose address is the
- * one really taken.
+ * Serves `routes` (Layers made with `HttpRouter`, merged) where `listen` listens. `names`: ours besides loopback, as
+ * they are asked for behind a proxy or in a container network.
  */
-export const serveHttp = <E, R>(routes: Layer.Layer<never, E, R>, options: HttpServerOptions) => {
-  const names = [options.host, ...options.names].map((name) => name.toLowerCase())
-  return HttpRouter.serve(Layer.merge(routes, guard(names)), {
+export const serve = <E, R>(routes: Layer.Layer<never, E, R>, names: ReadonlyArray<string>) =>
+  HttpRouter.serve(Layer.merge(routes, guard(names.map((name) => name.toLowerCase()))), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
     // Asked every few seconds for ever: traces of these would bury the others.
     Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/health/live", "/health/ready", "/metrics"])),
-    Layer.provideMerge(listen(options)),
     Layer.provide(NodeHttpServer.layerHttpServices)
   )
-}
 
 /** The address of the server as a browser on this machine opens it. */
 export const localUrl: Effect.Effect<string, never, HttpServer.HttpServer> = HttpServer.addressFormattedWith(

@@ -6,7 +6,6 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { Health } from "./Health.ts"
-import { adminRoutes } from "./HttpApi.ts"
 import { Scrubber } from "./Scrub.ts"
 
 const healthRoutes = HttpRouter.use(
@@ -48,8 +47,7 @@ export interface PageLink {
 
 const opsLinks: ReadonlyArray<PageLink> = [
   { path: "/health/ready", words: "Is it ready?" },
-  { path: "/metrics", words: "Metrics (Prometheus)" },
-  { path: "/api/docs", words: "Admin API" }
+  { path: "/metrics", words: "Metrics (Prometheus)" }
 ]
 
 const escape = (text: string) =>
@@ -72,11 +70,10 @@ ${links.map(({ path, words }) => `  <li><a href="${escape(path)}">${escape(words
 </html>
 `
 
-/** Health, metrics, the admin API and a first page that links to them and to `links`. */
+/** Health, metrics and a first page that links to them and to `links`. */
 export const opsRoutes = (links: ReadonlyArray<PageLink> = []) =>
   Layer.mergeAll(
     healthRoutes,
     metricsRoute,
-    adminRoutes,
     HttpRouter.add("GET", "/", HttpServerResponse.html(firstPage([...links, ...opsLinks])))
   )

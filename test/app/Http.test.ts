@@ -5,7 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Console, Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { AppConfig, ProcessEnvironment } from "../../src/app/AppConfig.ts"
-import { http } from "../../src/app/Http.ts"
+import * as Http from "../../src/app/Http.ts"
 import { observability } from "../../src/app/Observability.ts"
 import { Secrets } from "../../src/app/Secrets.ts"
 import { Health } from "../../src/ops/Health.ts"
@@ -23,7 +23,8 @@ it.live("from an environment to a server that knows its token and hides it in ev
       lines.push(parts.join(" "))
     }
     const page = HttpRouter.add("GET", "/page", HttpServerResponse.text("a page"))
-    const app = http(page, [{ path: "/page", words: "Page" }]).pipe(
+    const app = Http.routes(page, [{ path: "/page", words: "Page" }]).pipe(
+      Layer.provideMerge(Http.port),
       Layer.provideMerge(Secrets.layer),
       Layer.provide(Layer.mergeAll(Health.layer, TaskManager.layer)),
       Layer.provideMerge(observability),

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs"
 import { Clock, Context, Effect, Layer, Option, PubSub, Stream } from "effect"
 import type { Api } from "grammy"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
-import { localUrl, serveHttp } from "../../src/ops/HttpServer.ts"
+import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { type KnowledgeCommit, SandboxKnowledge } from "../../src/sandbox/SandboxKnowledge.ts"
 import * as SandboxPage from "../../src/sandbox/SandboxPage.ts"
 import { botApi, calling, emulatorLayer } from "./emulator.ts"
@@ -74,12 +74,10 @@ const knowledge = Layer.effect(
 )
 
 /** The page on a free port of loopback. */
-export const pageLayer = serveHttp(SandboxPage.layer.pipe(Layer.provide(knowledge)), {
-  host: "127.0.0.1",
-  port: 0,
-  alternatives: 0,
-  names: []
-}).pipe(Layer.provideMerge(Layer.merge(Shelf.layer, emulatorLayer())))
+export const pageLayer = serve(SandboxPage.layer.pipe(Layer.provide(knowledge)), []).pipe(
+  Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
+  Layer.provideMerge(Layer.merge(Shelf.layer, emulatorLayer()))
+)
 
 export const pageUrl = Effect.map(localUrl, (url) => new URL("/sandbox", url).href)
 

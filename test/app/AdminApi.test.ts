@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Redacted, type Scope } from "effect"
+import type { HttpServer } from "effect/http"
+import { adminRoutes } from "../../src/app/AdminApi.ts"
+import { defaultTenant } from "../../src/domain/Ids.ts"
+import { AdminToken, sameSecret } from "../../src/ops/HttpApi.ts"
+import { listen, serve } from "../../src/ops/HttpServer.ts"
+import { Scrubber } from "../../src/ops/Scrub.ts"
+import { TaskManager } from "../../src/task/TaskManager.ts"
+import { ask } from "../support/ask.ts"
+
+const admin = "canary-admin-token-0123456789"
+const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
+
+const server = serve(adminRoutes, []).pipe(
+  Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
+  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([]))),
+  Layer.provide(Layer.succeed(AdminToken, Redacted.make(admin)))
+)
+
+const test = (
+  name: string,
+  body: Effect.Effect<unknown, unknown, HttpServer.HttpServer | TaskManager | Scope.Scope>
+) => it.live(name, () => body.pipe(Effect.provide(server)))
+
+describe("the admin API", () => {
+  test(
+    "refuses without the token, with a wrong one and with another scheme",
+    Effect.gen(function* () {
+      for (const authorization of [
+        undefined,
+        "Bearer",
+        "Bearer wrong",
+        `Bearer ${admin}x`,
+        `Basic ${admin}`
+      ]) {
+        const { status, body } = yield* ask(
+          "/api/tasks",
+          authorization === undefined ? {} : { authorization }
+        )
+        assert.strictEqual(status, 401, authorization)
+        assert.notInclude(body, admin)
+        assert.include(body, "ADMIN_TOKEN")
+      }
+    })
+  )
+
+  test(
+    "lists the tasks, their errors without secrets",
+    Effect.gen(function* () {
+      const tasks = yield* TaskManager
+      const task = { kind: "poller", description: "polls the bot", owner: { tenant: defaultTenant } }
+      yield* tasks.start({ ...task, id: "alive" }, Effect.never)
+      yield* tasks.start({ ...task, id: "broken" }, Effect.fail(new Error(`GET /bot${botToken}/getMe`)))
+      const { status, body } = yield* ask("/api/tasks", { authorization: `Bearer ${admin}` })
+      assert.strictEqual(status, 200)
+      const [alive, broken] = JSON.parse(body)
+      assert.deepInclude(alive, { ...task, id: "alive", status: "running", restarts: 0 })
+      assert.isNumber(alive.started)
+      assert.deepInclude(broken, { id: "broken", status: "failed", error: "GET /<hidden>/getMe" })
+    })
+  )
+
+  test(
+    "describes itself, and its page needs nothing from elsewhere",
+    Effect.gen(function* () {
+      const document = JSON.parse((yield* ask("/api/openapi.json")).body)
+      assert.property(document.paths, "/api/tasks")
+      assert.deepStrictEqual(document.components.securitySchemes.bearer, { type: "http", scheme: "Bearer" })
+      const page = yield* ask("/api/docs")
+      assert.strictEqual(page.status, 200)
+      assert.notMatch(page.body, /<(script|link|img)[^>]+(src|href)="(https?:)?\/\//)
+    })
+  )
+
+  it("compares secrets of any length", () => {
+    assert.isTrue(sameSecret(admin, admin))
+    for (const other of ["", admin.slice(1), `${admin} `, "ä"]) assert.isFalse(sameSecret(other, admin))
+  })
+})
