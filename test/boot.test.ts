@@ -189,7 +189,9 @@ describe("boot", () => {
           Effect.sync(() => told().length > 0)
         )
         assert.strictEqual(told().length, 1)
-        assert.match(told()[0]!, /^Nobody may use the bot yet\. .*: \/start \S+$/)
+        assert.match(told()[0]!, /^Nobody may use the bot yet\. .* @\w+ .*: \/start \S+$/)
+        // The next step is the last thing a newcomer reads.
+        assert.strictEqual(application.output().trimEnd().split("\n").at(-1), told()[0])
         const repository = join(dataDir, "kb", "default", "notes")
         yield* eventually(
           "the repository is there",

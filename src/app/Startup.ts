@@ -5,7 +5,7 @@ import { GitProjection } from "../knowledge/GitProjection.ts"
 import { Health } from "../ops/Health.ts"
 import { isLoopback } from "../ops/HostGuard.ts"
 import { localUrl } from "../ops/HttpServer.ts"
-import { BotPort, type Unauthorized } from "../telegram/BotPort.ts"
+import { BotPort } from "../telegram/BotPort.ts"
 import { Bots } from "../telegram/Bots.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { AppConfig } from "./AppConfig.ts"
@@ -16,43 +16,55 @@ import { version } from "./version.ts"
 /** An answer that takes longer says nothing about the token. */
 const patience = "3 seconds"
 
-/** Why the bot cannot work, if its token is known to be refused. */
-const refusal = Effect.gen(function* () {
+interface Introduction {
+  readonly name: Option.Option<string>
+  /** Telegram refuses the token: this bot cannot work. */
+  readonly refused: boolean
+}
+const nothingKnown: Introduction = { name: Option.none(), refused: false }
+
+/** Who the bots are, as far as Telegram says it in time. */
+const introduced = Effect.gen(function* () {
   const bots = yield* Effect.flatMap(Bots, ({ list }) => list)
   const port = yield* BotPort
-  const asked = yield* Effect.forEach(
+  const met = yield* Effect.forEach(
     bots,
     (bot) =>
       port.identity(bot).pipe(
         Effect.timeout(patience),
-        Effect.as(Option.none<Unauthorized>()),
-        Effect.catchTag("Unauthorized", (error) => Effect.succeedSome(error)),
+        Effect.map(({ username }): Introduction => ({ name: Option.some(`@${username}`), refused: false })),
+        Effect.catchTag("Unauthorized", () => Effect.succeed({ ...nothingKnown, refused: true })),
         // Telegram in trouble is the poller's to tell.
-        Effect.catch((error) => Effect.as(Effect.logDebug(error.message), Option.none<Unauthorized>()))
+        Effect.catch((error) => Effect.as(Effect.logDebug(error.message), nothingKnown))
       ),
     { concurrency: "unbounded" }
   )
-  return Option.firstSomeOf(asked)
+  return {
+    name: Option.getOrElse(Option.firstSomeOf(met.map(({ name }) => name)), () => "your bot"),
+    refused: met.some(({ refused }) => refused)
+  }
 })
 
-/** How a person gets to talk to the bot. */
-const waysIn = Effect.gen(function* () {
+/** What to do now: the last line, where a person looks for it. */
+const nextStep = Effect.fnUntraced(function* (bot: string) {
   const { http } = yield* AppConfig
   const sandbox = yield* Sandbox
-  const url = yield* localUrl
   if (Option.isSome(sandbox)) {
-    return isLoopback(http.host)
-      ? [`Chat with your bot: ${new URL("/sandbox", url)}`, "(no TELEGRAM_BOT_TOKEN: this is the sandbox)"]
-      : ["The sandbox has no page: HTTP_HOST is not this machine alone. Set TELEGRAM_BOT_TOKEN or HTTP_HOST."]
+    return yield* isLoopback(http.host)
+      ? Effect.logInfo(
+          `Chat with your bot: ${new URL("/sandbox", yield* localUrl)} (the sandbox, as TELEGRAM_BOT_TOKEN is not set)`
+        )
+      : Effect.logWarning(
+          "The sandbox has no page, as HTTP_HOST is not this machine alone: set TELEGRAM_BOT_TOKEN, or leave HTTP_HOST out"
+        )
   }
   const permission = yield* Permission
   const code = yield* permission.claimCode({ tenant: defaultTenant, app: defaultApp })
-  if (Option.isNone(code)) return ["The bot is listening: send it something in Telegram"]
+  if (Option.isNone(code)) return yield* Effect.logInfo(`Send ${bot} something in Telegram: it is listening`)
   // Whoever knows it owns the bot. A log is kept and may leave the machine: it goes to the console alone.
   yield* Console.log(
-    `Nobody may use the bot yet. Send it this in Telegram to make it yours: /start ${Redacted.value(code.value)}`
+    `Nobody may use the bot yet. To make it yours, send ${bot} this in Telegram: /start ${Redacted.value(code.value)}`
   )
-  return []
 })
 
 export const layer = Layer.effectDiscard(
@@ -61,15 +73,18 @@ export const layer = Layer.effectDiscard(
     const health = yield* Health
     const projection = yield* GitProjection
     const url = yield* localUrl
-    const refused = yield* refusal
-    const lines = [
-      ...(Option.isSome(refused)
-        ? [`Zapiska ${version} has started, but its bot cannot work: Telegram refuses TELEGRAM_BOT_TOKEN`]
-        : [`Zapiska ${version} is ready`, ...(yield* waysIn)]),
-      `Your notes, a git repository: ${projection.directory({ tenant: defaultTenant, name: defaultKnowledgeBase })}`,
+    const { refused, name } = yield* introduced
+    const notes = projection.directory({ tenant: defaultTenant, name: defaultKnowledgeBase })
+    yield* refused
+      ? Effect.logWarning(
+          `Zapiska ${version} has started, but its bot cannot work: Telegram refuses TELEGRAM_BOT_TOKEN`
+        )
+      : Effect.logInfo(`Zapiska ${version} is ready`)
+    yield* Effect.logInfo(`Your notes, a git repository: ${notes}`)
+    yield* Effect.logInfo(
       `Health, metrics, admin API: ${url}${adminTokenFile === undefined ? "" : ` (token in ${adminTokenFile})`}`
-    ]
-    yield* Effect.forEach(lines, (line) => Effect.logInfo(line))
+    )
+    if (!refused) yield* nextStep(name)
     yield* Effect.addFinalizer(() =>
       Effect.andThen(health.drain, Effect.logInfo("Stopping; nothing received is lost"))
     )

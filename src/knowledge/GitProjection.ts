@@ -2,11 +2,13 @@
  * The log of a knowledge base as a plain git repository with a working tree: one commit a revision, the
  * same hashes wherever it is made. What a person changes there comes back as revisions first.
  */
+import { mkdir } from "node:fs/promises"
 import { Clock, Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { defaultKnowledgeBase, type TenantId } from "../domain/Ids.ts"
 import type { Author } from "../domain/Note.ts"
 import type { State } from "./git/Advance.ts"
+import { disk } from "./git/Disk.ts"
 import { Git, type GitError, repositoryAt } from "./git/Git.ts"
 import { type Commit, makeHistory } from "./git/History.ts"
 import { makeProjector, type Projected } from "./git/Projector.ts"
@@ -71,6 +73,10 @@ export class GitProjection extends Context.Service<
 const longestRest = 500
 
 const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
+  // Git makes what it makes readable for everybody; whoever wants to share the notes may open the door again.
+  yield* disk(repositoryAt(options.directory), "making the folder of the repositories", () =>
+    mkdir(options.directory, { recursive: true, mode: 0o700 })
+  )
   const log = yield* RevisionLog
   const projector = yield* makeProjector({
     person: options.person ?? { name: "Owner", email: "owner@localhost" },

@@ -53,7 +53,7 @@ const actions = {
   command: (text) => composer.command(text),
   write: (text) => composer.write(text),
   pickFiles: () => composer.pick(),
-  forwardExamples: () => forwardDialog(true),
+  forwardExamples: () => forwardDialog(3),
   menu: (messages, at) => {
     const message = messages.find((one) => one.text !== "") ?? messages[0]
     const ids = messages.map((one) => one.id)

@@ -3,6 +3,7 @@ import { clear, h, icon, iconButton } from "./dom.js"
 import { parse } from "./markup.js"
 import { field, openDialog } from "./overlay.js"
 import { forward, sendTexts } from "./send.js"
+import { iconOf, someoneElse, sources } from "./sources.js"
 import { state } from "./store.js"
 import { select, selection } from "./timeline.js"
 
@@ -11,22 +12,6 @@ const kinds = [
   ["user", "a person"],
   ["hidden_user", "a hidden person"],
   ["chat", "a group"]
-]
-
-const examples = () => [
-  {
-    kind: "channel",
-    name: "Night Sky",
-    link: "https://t.me/nightsky/128",
-    text: "The Geminids peak on **14 December** around 02:00. No telescope needed: lie down, look up, give your eyes twenty minutes. #astronomy"
-  },
-  {
-    kind: "user",
-    name: "Maria Weber",
-    link: "maria",
-    text: "We could drive up to the lake, it is properly dark there"
-  },
-  { kind: "hidden_user", name: "Tom", link: "", text: "I bring the thermos and two blankets" }
 ]
 
 const row = (value, changed, remove) => {
@@ -79,13 +64,14 @@ const originOf = ({ kind, name, link }, date) => ({
   ...((kind === "channel" || kind === "chat") && link !== "" ? { link } : {})
 })
 
-/** Messages from people and channels that are not here, forwarded together. */
-export const forwardDialog = (filled = false) => {
-  let rows = filled ? examples() : [{ kind: "channel", name: "", link: "", text: "" }]
+/** Messages from people and channels that are not here, forwarded together. Begins with `count` of them. */
+export const forwardDialog = (count = 1) => {
+  const known = sources()
+  let rows = known.slice(0, count).map((source) => ({ ...source }))
   const list = h("ul.forward-rows")
   const comment = h("input", {
     type: "text",
-    placeholder: "Comment of your own, sent first (optional)",
+    placeholder: "Your own words, sent first (optional)",
     "aria-label": "Comment"
   })
   const draw = () => {
@@ -105,15 +91,17 @@ export const forwardDialog = (filled = false) => {
     opened.confirm.textContent = rows.length > 1 ? `Forward ${rows.length} messages` : "Forward"
     opened.confirm.disabled = rows.length === 0
   }
-  const add = () => {
-    rows.push({ kind: "user", name: "", link: "", text: "" })
+  /** What a source has said it does not say again. */
+  const add = (source) => {
+    const said = source.text !== "" && rows.some((value) => value.text === source.text)
+    rows.push({ ...source, ...(said ? { text: "" } : {}) })
     draw()
-    list.lastChild.querySelector("input").focus()
+    const empty = [...list.lastChild.querySelectorAll("input, textarea")].find(
+      (one) => one.required && !one.value
+    )
+    ;(empty ?? list.lastChild.querySelector("textarea")).focus()
   }
-  const fill = () => {
-    rows = [...rows.filter((one) => one.text !== "" || one.name !== ""), ...examples()]
-    draw()
-  }
+  const chip = (name, label, source) => h("button.chip", { onclick: () => add(source) }, icon(name), label)
   let opened
   opened = openDialog({
     title: "Forward messages",
@@ -123,9 +111,10 @@ export const forwardDialog = (filled = false) => {
       list,
       h(
         "div.chips",
-        {},
-        h("button.chip", { onclick: add }, icon("plus"), "One more"),
-        h("button.chip", { onclick: fill }, icon("copy"), "Fill in examples")
+        { role: "group", "aria-labelledby": "one-more" },
+        h("span.hint", { id: "one-more" }, "One more from"),
+        known.map((source) => chip(iconOf(source), source.name, source)),
+        chip("plus", "Someone else", someoneElse)
       ),
       field("Comment", comment)
     ],
