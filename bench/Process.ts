@@ -15,7 +15,8 @@ const ticks = (pid: number): number => {
   return Number(fields[11]) + Number(fields[12])
 }
 
-const cpuSeconds = (pid: number) =>
+/** Seconds of processor time since its start, of all its threads. */
+export const cpuSeconds = (pid: number) =>
   existsSync(`/proc/${pid}/stat`)
     ? Effect.sync(() => ticks(pid) / 100)
     : Effect.map(ps(pid, "time"), (text) =>

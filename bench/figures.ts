@@ -8,6 +8,7 @@ import type { WindowFigures } from "./windows.ts"
 
 const count = (value: number) => value.toLocaleString("en")
 const seconds = (value: number) => `${value.toFixed(2)} s`
+const precise = (value: number) => `${value.toFixed(2)} ms`
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`
 
 /** `wanted` in the words of the promise; medians decide. */
@@ -33,12 +34,13 @@ const atMost = (
 
 const beside = (what: string, measured: string): Figure => ({ what, measured })
 
-export const storingFigures = ({ updates, stored, pgBoss, graphileWorker }: StoringFigures) => {
+export const storingFigures = ({ updates, stored, cost, pgBoss, graphileWorker }: StoringFigures) => {
   const storedBy = (peer: typeof pgBoss) => peer.map((one) => one.storedPerSecond)
   const finishedBy = (peer: typeof pgBoss) => peer.map((one) => one.finishedPerSecond)
   const ratio = median(stored.map((one, round) => one / storedBy(pgBoss)[round]!))
   return [
     atLeast("updates stored", stored, 2_500, `${count(updates)} updates through the poll loop, 100 a poll`),
+    beside("… processor time of our process an update", spread(cost, precise)),
     {
       what: "… to what `pg-boss` stores, round by round",
       measured: `${ratio.toFixed(2)} times`,
@@ -52,14 +54,15 @@ export const storingFigures = ({ updates, stored, pgBoss, graphileWorker }: Stor
   ] satisfies ReadonlyArray<Figure>
 }
 
-export const notesFigures = ({ updates, notes, durable, answered }: NotesFigures) => [
+export const notesFigures = ({ updates, notes, durable, answered, cost }: NotesFigures) => [
   atLeast(
     "updates all the way into durable notes",
     durable,
     1_200,
     `${count(updates)} updates, six a note, the window's 0.5 s included; ${count(notes)} notes in all`
   ),
-  beside("… and their answers with Telegram", spread(answered, rate))
+  beside("… and their answers with Telegram", spread(answered, rate)),
+  beside("… processor time of our process an update", spread(cost, precise))
 ]
 
 export const latencyFigures = ({ notes, durable, answered, committed }: LatencyFigures) => {

@@ -2,7 +2,7 @@
  * The job queues a Node program would otherwise take: each stores the same payloads on the same server, one job an
  * update with its ordinary call, 32 calls at a time over ten connections, and then finishes them.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { makeWorkerUtils, run } from "graphile-worker"
 import PgBoss from "pg-boss"
 import { connect, type Login } from "./Product.ts"
@@ -27,15 +27,16 @@ const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** A database of its own, dropped with the scope. */
 const database = Effect.fnUntraced(function* (login: Login, name: string) {
   const administer = (statement: string) =>
-    Effect.scoped(Effect.flatMap(connect(login, "postgres"), (sql) => sql.unsafe(statement))).pipe(
-      Effect.orDie
-    )
+    Effect.scoped(Effect.flatMap(connect(login, "postgres"), (sql) => sql.unsafe(statement)))
+  const drop = administer(`DROP DATABASE IF EXISTS ${name}`)
   yield* Effect.acquireRelease(
-    Effect.andThen(
-      administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
-      administer(`CREATE DATABASE ${name}`)
-    ),
-    () => administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    Effect.orDie(Effect.andThen(drop, administer(`CREATE DATABASE ${name}`))),
+    // A pool that has ended is still closing its connections, and one cut off then is an error nobody catches.
+    () =>
+      drop.pipe(
+        Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))),
+        Effect.orDie
+      )
   )
   return { host: login.host, port: login.port, user: login.user, password: login.password, database: name }
 })

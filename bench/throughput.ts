@@ -4,12 +4,15 @@
  */
 import { Clock, Effect, Schedule } from "effect"
 import { BotApiEmulator } from "../src/sandbox/Control.ts"
+import { cpuSeconds } from "./Process.ts"
 import { Product, pending, people, sentence } from "./Product.ts"
 import { graphileWorker, type PeerFigures, pgBoss } from "./peers.ts"
 
 export interface StoringFigures {
   readonly updates: number
   readonly stored: ReadonlyArray<number>
+  /** Milliseconds of processor our process took for one update: the same whatever else the machine does. */
+  readonly cost: ReadonlyArray<number>
   readonly pgBoss: ReadonlyArray<PeerFigures>
   readonly graphileWorker: ReadonlyArray<PeerFigures>
 }
@@ -21,6 +24,8 @@ export interface NotesFigures {
   readonly durable: ReadonlyArray<number>
   /** The same until the last answer is with Telegram. */
   readonly answered: ReadonlyArray<number>
+  /** Milliseconds of processor our process took for one update, answers included. */
+  readonly cost: ReadonlyArray<number>
 }
 
 const elapsed = (begin: bigint) => Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - begin) / 1e9)
@@ -65,15 +70,18 @@ export const storing = Effect.fn("bench.storing")(function* (options: {
   readonly updates: number
   readonly rounds: number
 }) {
-  const { sql, login } = yield* Product
+  const { application, sql, login } = yield* Product
   const persons = options.updates / inARow
   const warm = 200
   yield* people(1, warm + persons * options.rounds)
   const round = (from: number, count: number) =>
     Effect.gen(function* () {
+      const updates = count * inARow
       const begin = yield* feed(from, count, inARow)
+      const spent = yield* cpuSeconds(application.pid)
       yield* stored
-      return (count * inARow) / (yield* elapsed(begin))
+      const rate = updates / (yield* elapsed(begin))
+      return { rate, cost: (((yield* cpuSeconds(application.pid)) - spent) * 1000) / updates }
     })
   yield* round(1, warm)
   const payloads = (yield* sql<{ payload: string }>`
@@ -83,11 +91,14 @@ export const storing = Effect.fn("bench.storing")(function* (options: {
   const same = Array.from({ length: options.updates }, (_, index) => payloads[index % payloads.length]!)
   const figures = {
     stored: [] as Array<number>,
+    cost: [] as Array<number>,
     pgBoss: [] as Array<PeerFigures>,
     graphile: [] as Array<PeerFigures>
   }
   for (let nth = 1; nth <= options.rounds; nth++) {
-    figures.stored.push(yield* round(1 + warm + (nth - 1) * persons, persons))
+    const { rate, cost } = yield* round(1 + warm + (nth - 1) * persons, persons)
+    figures.stored.push(rate)
+    figures.cost.push(cost)
     // The status messages of the windows are on their way; the peers shall have the machine to themselves.
     yield* answered
     figures.pgBoss.push(yield* pgBoss(login, same))
@@ -97,6 +108,7 @@ export const storing = Effect.fn("bench.storing")(function* (options: {
   return {
     updates: options.updates,
     stored: figures.stored,
+    cost: figures.cost,
     pgBoss: figures.pgBoss,
     graphileWorker: figures.graphile
   } satisfies StoringFigures
@@ -107,7 +119,7 @@ export const notes = Effect.fn("bench.notes")(function* (options: {
   readonly updates: number
   readonly rounds: number
 }) {
-  const { sql } = yield* Product
+  const { application, sql } = yield* Product
   const perNote = 6
   const persons = Math.ceil(options.updates / perNote)
   const warm = 300
@@ -117,6 +129,7 @@ export const notes = Effect.fn("bench.notes")(function* (options: {
     Effect.gen(function* () {
       const updates = count * perNote
       const begin = yield* feed(from, count, perNote)
+      const spent = yield* cpuSeconds(application.pid)
       handled += updates
       yield* until(
         Effect.map(
@@ -127,10 +140,14 @@ export const notes = Effect.fn("bench.notes")(function* (options: {
       )
       const durable = yield* elapsed(begin)
       yield* answered
-      return { durable: updates / durable, answered: updates / (yield* elapsed(begin)) }
+      return {
+        durable: updates / durable,
+        answered: updates / (yield* elapsed(begin)),
+        cost: (((yield* cpuSeconds(application.pid)) - spent) * 1000) / updates
+      }
     })
   yield* round(1, warm)
-  const figures: Array<{ readonly durable: number; readonly answered: number }> = []
+  const figures: Array<Effect.Success<ReturnType<typeof round>>> = []
   for (let nth = 0; nth < options.rounds; nth++) {
     figures.push(yield* round(1 + warm + nth * persons, persons))
   }
@@ -139,6 +156,7 @@ export const notes = Effect.fn("bench.notes")(function* (options: {
     updates: persons * perNote,
     notes: made!.n,
     durable: figures.map(({ durable }) => durable),
-    answered: figures.map(({ answered }) => answered)
+    answered: figures.map(({ answered }) => answered),
+    cost: figures.map(({ cost }) => cost)
   } satisfies NotesFigures
 })
