@@ -3,7 +3,7 @@
  * CommonMark is sure to read it so (its rules about whitespace and punctuation at the edges), and with the
  * HTML element elsewhere, which every Markdown reader understands at any place.
  */
-import { codeSpan, escapeLineStart, escapeText, linkTarget } from "./MarkdownEscape.ts"
+import { beforeLink, codeSpan, escapeLineStart, escapeText, linkTarget } from "./MarkdownEscape.ts"
 
 export type Emphasis = "bold" | "italic" | "strikethrough" | "boldItalic"
 
@@ -148,7 +148,10 @@ export const inlineLine = (text: string, from: number, to: number, spans: Readon
     }
     if (token._tag === "Text") line += escapeText(token.text)
     else if (token._tag === "Code") line += codeSpan(token.code)
-    else line += tag(token, marked)
+    else {
+      const opened = tag(token, marked)
+      line = (opened === "[" ? beforeLink(line) : line) + opened
+    }
   }
   const trimmed = line.replace(/[ \t]+$/, "")
   const blanks = indentation.exec(trimmed)?.[0]

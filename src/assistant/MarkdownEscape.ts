@@ -29,9 +29,6 @@ const needsEscape = (text: string, at: number, char: string): boolean => {
     case "=":
     case "%":
       return before === char || after === char
-    // An image, when a link follows.
-    case "!":
-      return after === undefined
     // Obsidian: the name of a block, at the end of it.
     case "^":
       return /^\^[A-Za-z0-9-]*\s*$/.test(text.slice(at))
@@ -50,6 +47,9 @@ export const escapeText = (text: string): string => {
   }
   return out
 }
+
+/** What a link can follow at once: after an exclamation mark it would be an image. */
+export const beforeLink = (escaped: string): string => escaped.replace(/!$/, "\\!")
 
 /**
  * The start of a line, already escaped otherwise: what would open a heading, a list, a quote, a rule, an

@@ -79,6 +79,7 @@ const make = Effect.fnUntraced(function* (options: EmulatorOptions) {
     faults: [],
     nextFault: 1,
     rates: options.rates === "off" ? undefined : telegramRates,
+    unknown: new Set(),
     ledgers: new Map()
   }
   const { username, name } = options.bot ?? firstBot

@@ -10,7 +10,7 @@ import { byPath } from "./Files.ts"
 import * as Journal from "./Journal.ts"
 import { budgetsOf, costOf, prune, spend } from "./Limits.ts"
 import { methodNamed } from "./Methods.ts"
-import type { Knobs } from "./People.ts"
+import type { Feature, Knobs } from "./People.ts"
 import type { Polling } from "./Polling.ts"
 import * as Refusal from "./Refusal.ts"
 import type { JournalEntry } from "./Views.ts"
@@ -62,6 +62,19 @@ const faultRefusal = (effect: Extract<FaultEffect, { _tag: "Refuse" }>): Refusal
   return { code: effect.code, description: effect.description ?? usual, parameters }
 }
 
+const methodsOf = (unknown: ReadonlySet<Feature>): ReadonlySet<string> =>
+  new Set([
+    ...(unknown.has("rich") ? ["sendrichmessage"] : []),
+    ...(unknown.has("drafts") ? ["sendmessagedraft"] : [])
+  ])
+
+/** A server passes over fields it does not know. */
+const seenBy = (unknown: ReadonlySet<Feature>, call: Call): Call => {
+  if (!unknown.has("rich")) return call
+  const { rich_message: _, ...values } = call.args.values
+  return { ...call, args: { ...call.args, values } }
+}
+
 export const make = (world: World, polling: Polling, knobs: Knobs) => {
   const journal = (bot: number, method: string, args: Args.Args, at: number, done: Done, status: number) => {
     const chat = Args.integer(args, "chat_id")
@@ -95,11 +108,12 @@ export const make = (world: World, polling: Polling, knobs: Knobs) => {
   }
 
   const called = (method: string, call: Call): Done => {
-    const known = methodNamed(method)
+    const withheld = methodsOf(knobs.unknown)
+    const known = withheld.has(method.toLowerCase()) ? undefined : methodNamed(method)
     if (known === undefined) return refused(Refusal.methodNotFound)
     const retryAfter = limited(call.bot.id, method, call.args)
     if (retryAfter > 0) return refused(Refusal.tooManyRequests(retryAfter), "limited")
-    const result = world.storage.attempt(() => known(world, call))
+    const result = world.storage.attempt(() => known(world, seenBy(knobs.unknown, call)))
     if (Result.isFailure(result)) return refused(result.failure)
     const messageId = messageIdOf(result.success, call.args)
     return {

@@ -197,6 +197,8 @@ export const actions = {
     Schema.Struct({ ...target, data: Schema.String }),
     Schema.Struct({ callbackId: Schema.String })
   ),
+  /** Presses the button that stops a draft the bot shows in a private chat. */
+  stopDraft: action(Schema.Struct({ ...bot, chat: Schema.Int, draftId: Schema.Int }), Done),
   /** Replaces the person's reactions; none takes them back. */
   react: action(Schema.Struct({ ...target, emoji: Schema.Array(Schema.String) }), Message),
   vote: action(Schema.Struct({ ...target, options: Schema.Array(Schema.Int) }), Message),
@@ -219,6 +221,8 @@ export const actions = {
   clearFaults: action(Nothing, Done),
   /** Telegram's pace limits on or off. */
   setRates: action(Schema.Struct({ rates: Schema.Literals(["telegram", "off"]) }), Done),
+  /** A server that does not know what is named: its methods answer 404, its fields are not seen. */
+  setUnknown: action(Schema.Struct({ features: Schema.Array(Schema.Literals(["rich", "drafts"])) }), Done),
   /** Moves the emulator's clock ahead: updates and callbacks expire, limits refill. */
   advance: action(Schema.Struct({ millis: Schema.Int }), Schema.Struct({ now: Schema.Int })),
   /** Calls the bots made, oldest first, after entry `after` when given; the last 10,000 are kept. */

@@ -24,6 +24,7 @@ export const methods = {
   getWebhookInfo: Settings.getWebhookInfo,
 
   sendMessage: Send.sendMessage,
+  sendRichMessage: Send.sendRichMessage,
   sendMessageDraft: Send.sendMessageDraft,
   sendChatAction: Send.sendChatAction,
   sendLocation: Send.sendLocation,

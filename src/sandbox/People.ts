@@ -16,11 +16,14 @@ import { userView } from "./View.ts"
 import type { CallbackAnswer, Event } from "./Views.ts"
 import type { ApiMessage, World } from "./World.ts"
 
+export type Feature = Input<"setUnknown">["features"][number]
+
 /** What tests set while it runs, and forget with the process. */
 export interface Knobs {
   faults: ReadonlyArray<Armed>
   nextFault: number
   rates: Rates | undefined
+  unknown: ReadonlySet<Feature>
   ledgers: Map<number, Ledger>
 }
 
@@ -144,6 +147,7 @@ export const make = (
     ),
     press,
     pressOnly,
+    stopDraft: done("stopDraft", (input) => Result.map(Act.stopDraft(world, input), () => ({}))),
     react: one("react", Act.react),
     vote: one("vote", Act.vote),
 
@@ -181,6 +185,11 @@ export const make = (
       Effect.sync(() => {
         knobs.rates = rates === "off" ? undefined : telegramRates
         knobs.ledgers.clear()
+        return {}
+      }),
+    setUnknown: ({ features }) =>
+      Effect.sync(() => {
+        knobs.unknown = new Set(features)
         return {}
       }),
     advance: done("advance", ({ millis }) => {

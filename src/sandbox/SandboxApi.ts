@@ -38,6 +38,7 @@ const allowed = [
   "editText",
   "deleteMessages",
   "press",
+  "stopDraft",
   "react",
   "vote"
 ] as const satisfies ReadonlyArray<ActionName>

@@ -3,6 +3,7 @@
  */
 import type { Message as AnyMessage, Chat as ApiChat, User as ApiUser, MessageOrigin } from "grammy/types"
 import { type EntityInput, toView } from "./Entities.ts"
+import { plainText, type RichBlock } from "./RichMessage.ts"
 import type { Button, Chat, Media, MediaKind, Message, Origin, Reaction, Reply, User } from "./Views.ts"
 import type { ApiMessage, ChatRow, MessageRow, Reactions } from "./World.ts"
 
@@ -119,10 +120,16 @@ const media = (message: ApiMessage, apiRoot: string): Media | undefined => {
   }
 }
 
+const richShown = (message: Content): ReadonlyArray<RichBlock> | undefined =>
+  message.rich_message?.blocks as unknown as ReadonlyArray<RichBlock> | undefined
+
+const textShown = (message: Content): string =>
+  message.text ?? message.caption ?? plainText(richShown(message) ?? [])
+
 const reply = (to: Content): Reply => ({
   messageId: to.message_id,
   author: to.from === undefined ? "" : fullName(to.from),
-  excerpt: (to.text ?? to.caption ?? fileOf(to)?.kind ?? "").slice(0, 200)
+  excerpt: (textShown(to) || (fileOf(to)?.kind ?? "")).slice(0, 200)
 })
 
 const buttons = (message: ApiMessage): ReadonlyArray<ReadonlyArray<Button>> =>
@@ -156,8 +163,9 @@ export const messageView = (bot: number, { message, reactions }: MessageRow, api
     date: message.date,
     ...given("editDate", message.edit_date),
     ...given("albumId", message.media_group_id),
-    text: message.text ?? message.caption ?? "",
+    text: textShown(message),
     entities: toView((message.entities ?? message.caption_entities ?? []) as ReadonlyArray<EntityInput>),
+    ...given("rich", richShown(message)),
     ...given("media", media(message, apiRoot)),
     ...given(
       "location",

@@ -3,6 +3,7 @@
  * page or a test reads from the emulator is one of these; what the bot sees is the Bot API's own JSON.
  */
 import { Schema } from "effect"
+import { RichBlock } from "./RichMessage.ts"
 
 const optional = Schema.optionalKey
 
@@ -141,7 +142,7 @@ export const Reaction = Schema.Struct({ emoji: Schema.String, by: Schema.Array(S
 export type Reaction = typeof Reaction.Type
 
 /**
- * A message as it stands now. `text` is the text or the caption. Messages of an album share `albumId`.
+ * A message as it stands now. `text` is the text or the caption, or the words of a `rich` one. Messages of an album share `albumId`.
  * `service` names a service message ("forum_topic_created", "new_chat_members").
  */
 export const Message = Schema.Struct({
@@ -156,6 +157,7 @@ export const Message = Schema.Struct({
   albumId: optional(Schema.String),
   text: Schema.String,
   entities: Schema.Array(Entity),
+  rich: optional(Schema.Array(RichBlock)),
   media: optional(Media),
   location: optional(Location),
   contact: optional(Contact),
@@ -209,6 +211,8 @@ export const Event = Schema.Union([
     draftId: Schema.Int,
     text: Schema.String,
     entities: Schema.Array(Entity),
+    /** With a button that stops it. */
+    stop: optional(Schema.Boolean),
     until: Schema.Int
   }),
   Schema.TaggedStruct("CallbackAnswered", {

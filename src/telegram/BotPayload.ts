@@ -1,6 +1,6 @@
 /** What the bot says, in the words of the Bot API. Pure. */
 import type { Opts } from "grammy/types"
-import type { FormattedText, TextEntity } from "../domain/FormattedText.ts"
+import { type FormattedText, plain, type TextEntity } from "../domain/FormattedText.ts"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Method } from "./GrammyApi.ts"
 import type { Outcome } from "./Outcome.ts"
@@ -10,8 +10,11 @@ import {
   filesOf,
   type OutgoingContent,
   type OutgoingFile,
+  type PartsContent,
+  type RichContent,
   type TextContent
 } from "./OutgoingContent.ts"
+import { fromMarkdown, richFromMarkdown, split } from "./RichText.ts"
 
 /** General is topic 1 inwards and no topic at all outwards. */
 export const threadOf = (thread: ThreadId | undefined): { message_thread_id?: number } =>
@@ -102,11 +105,45 @@ export interface Prepared<M extends Method> {
   readonly method: M
   readonly payload: object
 }
-export type SendMethod = "sendMessage" | "sendPhoto" | "sendDocument" | "sendMediaGroup" | "sendLocation"
+export type SendMethod =
+  | "sendMessage"
+  | "sendRichMessage"
+  | "sendPhoto"
+  | "sendDocument"
+  | "sendMediaGroup"
+  | "sendLocation"
 export type EditMethod = "editMessageText" | "editMessageCaption" | "editMessageMedia"
 
-/** How a content is sent. */
-export const sendingOf = (content: OutgoingContent): Prepared<SendMethod> => {
+/** One message of the Bot API. */
+export type MessageContent = Exclude<OutgoingContent, RichContent | PartsContent>
+
+/** As one rich message; absent: no rich message holds it. */
+export const richOf = ({ markdown, buttons }: RichContent): object | undefined => {
+  const blocks = richFromMarkdown(markdown)
+  return blocks === undefined
+    ? undefined
+    : ({
+        rich_message: { blocks: [...blocks] },
+        ...keyboardOf(buttons)
+      } satisfies Chatless<"sendRichMessage">)
+}
+
+/** As text. Buttons belong under the end of what they are about. */
+export const textsOf = ({
+  markdown,
+  buttons
+}: RichContent): readonly [TextContent, ...Array<TextContent>] => {
+  const [first = plain("…"), ...others] = split(fromMarkdown(markdown))
+  const text = (part: FormattedText, rest: ReadonlyArray<FormattedText>): TextContent => ({
+    _tag: "Text",
+    text: part,
+    ...(rest.length > 0 || buttons === undefined ? {} : { buttons })
+  })
+  return [text(first, others), ...others.map((part, index) => text(part, others.slice(index + 1)))]
+}
+
+/** How a message is sent. */
+export const sendingOf = (content: MessageContent): Prepared<SendMethod> => {
   switch (content._tag) {
     case "Text":
       return { method: "sendMessage", payload: textOf(content) }
@@ -140,7 +177,7 @@ export const sendingOf = (content: OutgoingContent): Prepared<SendMethod> => {
 }
 
 /** How a message becomes the content; absent: no message can. */
-export const editingOf = (content: OutgoingContent): Prepared<EditMethod> | undefined => {
+export const editingOf = (content: MessageContent): Prepared<EditMethod> | undefined => {
   switch (content._tag) {
     case "Text":
       return { method: "editMessageText", payload: textOf(content) }

@@ -17,7 +17,7 @@ export * from "./OutgoingContent.ts"
 export interface SentMessage {
   readonly messageId: MessageId
   readonly date: number
-  /** The other messages of an album, in order. */
+  /** The other messages of an album, or of a content that took several, in order. */
   readonly others?: ReadonlyArray<MessageId>
 }
 
@@ -50,6 +50,7 @@ export class BotPort extends Context.Service<
      * Makes the message say `content`: "not modified" is success. A text becomes the caption of a message with
      * a file; a photo or document takes the place of a text or file. What cannot become `content` (an album, a
      * location, a text too long for a caption) is removed, and the call fails with `TargetGone`: send it anew.
+     * Of a content that takes several messages this one becomes the first, the others follow.
      */
     readonly edit: (
       address: Address,
@@ -112,6 +113,8 @@ export class BotPort extends Context.Service<
  */
 export interface Dispatched {
   inFlight: boolean
+  /** Set when the content took several messages of which the first is sent: the others, durable before they leave. */
+  rest?: OutgoingContent
 }
 export const Dispatched = Context.Reference<Dispatched | undefined>("zapiska/telegram/Dispatched", {
   defaultValue: () => undefined

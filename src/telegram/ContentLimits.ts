@@ -2,7 +2,9 @@
 import type { FormattedText } from "../domain/FormattedText.ts"
 import type { BlobHash } from "../domain/Ids.ts"
 import { Refused, TooLarge } from "./BotError.ts"
-import type { AlbumItem, Button, OutgoingContent, OutgoingFile } from "./OutgoingContent.ts"
+import { entitiesOf } from "./BotPayload.ts"
+import type { AlbumItem, Button, OutgoingContent, OutgoingFile, TextContent } from "./OutgoingContent.ts"
+import { isBlank } from "./richtext/Runs.ts"
 
 const megabyte = 1024 * 1024
 
@@ -11,6 +13,8 @@ export const contentLimits = {
   text: 4_096,
   /** UTF-16 units. Source: sendPhoto, sendDocument. */
   caption: 1_024,
+  /** A message. Source: "Formatting options". */
+  entities: 100,
   /** Bytes. Source: "Sending files". */
   photo: 10 * megabyte,
   document: 50 * megabyte,
@@ -48,8 +52,23 @@ const ofFile = (
     : within("The document", size, contentLimits.document, "bytes")
 }
 
-const ofCaption = (caption: FormattedText | undefined) =>
-  within("The caption", caption?.text.length ?? 0, contentLimits.caption, "UTF-16 units")
+const ofEntities = (text: FormattedText) =>
+  within("The formatting", entitiesOf(text).entities?.length ?? 0, contentLimits.entities, "entities")
+
+const ofText = (method: string, { text, buttons }: TextContent): ReadonlyArray<Problem> => [
+  ...within("The text", text.text.length, contentLimits.text, "UTF-16 units"),
+  ...ofEntities(text),
+  ...(isBlank(text.text) ? refused(method, "the text is empty") : []),
+  ...ofButtons(method, buttons)
+]
+
+const ofCaption = (caption: FormattedText | undefined): ReadonlyArray<Problem> =>
+  caption === undefined
+    ? []
+    : [
+        ...within("The caption", caption.text.length, contentLimits.caption, "UTF-16 units"),
+        ...ofEntities(caption)
+      ]
 
 const ofButtons = (method: string, buttons: ReadonlyArray<ReadonlyArray<Button>> | undefined) =>
   (buttons ?? [])
@@ -88,11 +107,11 @@ export const problemsOf = (
 ): ReadonlyArray<Problem> => {
   switch (content._tag) {
     case "Text":
-      return [
-        ...within("The text", content.text.text.length, contentLimits.text, "UTF-16 units"),
-        ...(content.text.text.trim() === "" ? refused(method, "the text is empty") : []),
-        ...ofButtons(method, content.buttons)
-      ]
+      return ofText(method, content)
+    case "Rich":
+      return ofButtons(method, content.buttons)
+    case "Parts":
+      return content.parts.flatMap((part) => ofText(method, part))
     case "Photo":
     case "Document":
       return [

@@ -10,7 +10,7 @@ import { type BotKey, BotPort, type BotPortError, Dispatched } from "./BotPort.t
 import { botName } from "./Bots.ts"
 import { outboxDelay } from "./metrics.ts"
 import type { OutboxRow, Owner, Settled } from "./OutboxRows.ts"
-import { back, backoff, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
+import { back, backoff, continued, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
 
 type Action = Exclude<Plan, { _tag: "Hold" }>
 
@@ -87,7 +87,8 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
           Effect.gen(function* () {
             const now = yield* Clock.currentTimeMillis
             yield* Metric.update(outboxDelay, Math.max(now - row.created, 0) / 1_000)
-            yield* finish(row, { _tag: "Sent", messageId })
+            const { rest } = dispatched
+            yield* finish(row, rest === undefined ? { _tag: "Sent", messageId } : continued(rest, now))
           }),
         onFailure: (cause) => {
           const failure = cause.reasons.find((reason) => reason._tag === "Fail")

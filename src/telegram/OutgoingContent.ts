@@ -39,6 +39,17 @@ export const TextContent = Schema.TaggedStruct("Text", {
 })
 export type TextContent = typeof TextContent.Type
 
+/**
+ * What was written in Markdown: a rich message where the server takes those, else text with entities. Link
+ * previews stay off either way.
+ */
+export const RichContent = Schema.TaggedStruct("Rich", { markdown: Schema.String, buttons })
+export type RichContent = typeof RichContent.Type
+
+/** Several messages in order, where one does not hold it. */
+export const PartsContent = Schema.TaggedStruct("Parts", { parts: Schema.NonEmptyArray(TextContent) })
+export type PartsContent = typeof PartsContent.Type
+
 /** At most 10 MB; Telegram makes it smaller. As it is, a picture goes as a document. */
 export const PhotoContent = Schema.TaggedStruct("Photo", { file: OutgoingFile, caption, buttons })
 export type PhotoContent = typeof PhotoContent.Type
@@ -67,6 +78,8 @@ export type LocationContent = typeof LocationContent.Type
 
 export const OutgoingContent = Schema.Union([
   TextContent,
+  RichContent,
+  PartsContent,
   PhotoContent,
   DocumentContent,
   AlbumContent,
@@ -83,6 +96,8 @@ export const filesOf = (content: OutgoingContent): ReadonlyArray<OutgoingFile> =
     case "Album":
       return content.items.map(({ file }) => file)
     case "Text":
+    case "Rich":
+    case "Parts":
     case "Location":
       return []
   }

@@ -8,9 +8,11 @@ import { gfmFromMarkdown } from "mdast-util-gfm"
 import { gfm } from "micromark-extension-gfm"
 import { type FormattedText, plain } from "../domain/FormattedText.ts"
 import { blocks } from "./richtext/Blocks.ts"
+import { fits, type RichBlock, richBlocks } from "./richtext/RichBlocks.ts"
 import { formatted } from "./richtext/Runs.ts"
 import { noteFromMarkdown, noteSyntax } from "./richtext/Syntax.ts"
 
+export type { RichBlock } from "./richtext/RichBlocks.ts"
 export { messageLimits, type PartLimits, split } from "./richtext/SplitText.ts"
 
 /** A single tilde is no mark: people write "5~10 of 20~30". */
@@ -38,20 +40,47 @@ const isReadable = (markdown: string): boolean => {
   return true
 }
 
+/** `undefined`: made to exhaust a parser. */
+const parsed = (markdown: string) => {
+  const source = wellFormed(markdown)
+  if (!isReadable(source)) return undefined
+  // The parser calls itself for every level; somebody's thousandth is more than the stack holds.
+  return Result.getOrElse(
+    Result.try(() => parse(source, { extensions, mdastExtensions }).children),
+    () => undefined
+  )
+}
+
+const wellFormed = (markdown: string): string =>
+  markdown
+    .toWellFormed()
+    .replace(/^\uFEFF/, "")
+    .replace(/\r\n?/g, "\n")
+
 /**
  * CommonMark with GFM, the simple tags of HTML, and what notes are written in (see `richtext/Syntax.ts`).
  * Never fails: what is made to exhaust a parser is shown as it was typed. The text is at its edges free of
  * empty lines; it is empty when there is nothing to see.
  */
 export const fromMarkdown = (markdown: string): FormattedText => {
-  const source = markdown
-    .toWellFormed()
-    .replace(/^\uFEFF/, "")
-    .replace(/\r\n?/g, "\n")
-  if (!isReadable(source)) return plain(source.trim())
+  const asTyped = () => plain(wellFormed(markdown).trim())
+  const nodes = parsed(markdown)
+  if (nodes === undefined) return asTyped()
   return Result.getOrElse(
-    // The parser calls itself for every level; somebody's thousandth is more than the stack holds.
-    Result.try(() => formatted(blocks(parse(source, { extensions, mdastExtensions }).children))),
-    () => plain(source.trim())
+    Result.try(() => formatted(blocks(nodes))),
+    asTyped
+  )
+}
+
+/** The same as one rich message; `undefined` when it is more than one holds, or nothing to see. */
+export const richFromMarkdown = (markdown: string): ReadonlyArray<RichBlock> | undefined => {
+  const nodes = parsed(markdown)
+  if (nodes === undefined) return undefined
+  return Result.getOrElse(
+    Result.try(() => {
+      const rich = richBlocks(nodes)
+      return fits(rich) ? rich : undefined
+    }),
+    () => undefined
   )
 }

@@ -98,6 +98,10 @@ export const back = (
   ...(more.action === undefined ? {} : { action: more.action })
 })
 
+/** Its first message is sent, durably: the row goes on with the others, at its place in the line. */
+export const continued = (rest: OutgoingContent, now: number): Settlement =>
+  back(now, "a part of it is sent", { action: { _tag: "Send", content: rest } })
+
 export const settle = (
   row: Doubt & { readonly attempts: number },
   plan: Exclude<Plan, { _tag: "Hold" }>,

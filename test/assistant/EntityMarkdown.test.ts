@@ -81,6 +81,7 @@ describe("formatting", () => {
       markdownOf(compose("wow!", { type: "text_link", text: "x", url: "https://a.org" })),
       "wow\\![x](https://a.org)"
     )
+    assert.strictEqual(markdownOf(compose("wow!", bold(" b!"), "\nend!")), "wow! **b!**  \nend!")
   })
 
   it("quotes stand apart, also with formatting, code and empty lines inside", () => {

@@ -17,8 +17,10 @@ import {
   writableChat
 } from "../Content.ts"
 import { type Answer, badRequest } from "../Refusal.ts"
+import { richOf } from "../RichMessage.ts"
 import { fileOf } from "../View.ts"
 import type { ApiMessage, ChatRow, MessageRow, World } from "../World.ts"
+import { richFields } from "./Send.ts"
 
 const editable = (world: World, call: Call): Answer<MessageRow> =>
   Result.gen(function* () {
@@ -36,6 +38,7 @@ const comparable = (message: ApiMessage) =>
   JSON.stringify([
     message.text,
     message.entities ?? [],
+    message.rich_message,
     message.caption,
     message.caption_entities ?? [],
     message.reply_markup?.inline_keyboard ?? []
@@ -70,14 +73,18 @@ const edit = (
     return message
   })
 
+/** Text and rich messages, each into the other. */
 export const editMessageText = (world: World, call: Call): Answer<ApiMessage> =>
   Result.gen(function* () {
-    const text = yield* textOf(call.args)
+    const blocks = yield* richOf(call.args)
+    const fields = blocks === undefined ? textFields(yield* textOf(call.args)) : richFields(blocks)
     const row = yield* editable(world, call)
-    if (row.message.text === undefined) return yield* badRequest("there is no text in the message to edit")
-    return yield* edit(world, call, row, ({ text: _, entities: __, ...message }) => ({
+    const { text, rich_message } = row.message
+    if (text === undefined && rich_message === undefined)
+      return yield* badRequest("there is no text in the message to edit")
+    return yield* edit(world, call, row, ({ text: _, entities: __, rich_message: ___, ...message }) => ({
       ...message,
-      ...textFields(text)
+      ...fields
     }))
   })
 

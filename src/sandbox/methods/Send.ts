@@ -21,6 +21,7 @@ import {
 } from "../Content.ts"
 import { toView } from "../Entities.ts"
 import { type Answer, badRequest } from "../Refusal.ts"
+import { type RichBlock, richOf } from "../RichMessage.ts"
 import { type ApiMessage, apiBot, type World } from "../World.ts"
 
 /** The common way of a message: where, what it answers, its buttons, then `body`. */
@@ -37,6 +38,16 @@ export const deliver = (world: World, call: Call, body: () => Answer<Body>): Ans
 
 export const sendMessage = (world: World, call: Call) =>
   deliver(world, call, () => Result.map(textOf(call.args), textFields))
+
+export const richFields = (blocks: ReadonlyArray<RichBlock>): Body =>
+  ({ rich_message: { blocks } }) as unknown as Body
+
+export const sendRichMessage = (world: World, call: Call) =>
+  deliver(world, call, () =>
+    Result.flatMap(richOf(call.args), (blocks) =>
+      blocks === undefined ? badRequest("rich_message is empty") : Result.succeed(richFields(blocks))
+    )
+  )
 
 const coordinates = (args: Args.Args): Answer<{ latitude: number; longitude: number }> => {
   const latitude = Args.float(args, "latitude")
@@ -184,6 +195,7 @@ export const sendMessageDraft = (world: World, call: Call): Answer<true> =>
       draftId,
       text,
       entities: toView(entities),
+      ...(Args.flag(call.args, "can_stop") ? { stop: true } : {}),
       until: world.now() + draftMillis
     })
     return true as const

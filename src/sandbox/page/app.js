@@ -6,7 +6,18 @@ import { forwardDialog, sendOnDialog } from "./forward.js"
 import { startNotes } from "./notes.js"
 import { alertBox, attempt, menu, toast } from "./overlay.js"
 import { applyTheme, startSidebar } from "./sidebar.js"
-import { apply, become, changed, loadNewest, on, openKey, recall, refresh, state } from "./store.js"
+import {
+  apply,
+  become,
+  changed,
+  dropDraft,
+  loadNewest,
+  on,
+  openKey,
+  recall,
+  refresh,
+  state
+} from "./store.js"
 import { select, startTimeline, toggle } from "./timeline.js"
 import { startTabs } from "./views.js"
 
@@ -44,6 +55,11 @@ let composer
 const actions = {
   react: reactTo,
   press,
+  stopDraft: (draft) =>
+    attempt(async () => {
+      await act("stopDraft", { chat: draft.chat, draftId: draft.draftId })
+      dropDraft(draft)
+    }),
   vote: (message, option) =>
     attempt(() =>
       act("vote", { chat: message.chat, messageId: message.id, from: state.me, options: [option] })

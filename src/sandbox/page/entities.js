@@ -35,7 +35,7 @@ const spoiler = (children) => {
   return element
 }
 
-const pre = (entity, text, children) => {
+export const pre = (entity, text, children) => {
   const copy = h(
     "button.copy",
     {
@@ -52,7 +52,7 @@ const pre = (entity, text, children) => {
   return h("span.pre", {}, h("span.pre-head", {}, entity.language ?? "code", copy), h("code", {}, children))
 }
 
-const quote = (children, expandable) => {
+export const quote = (children, expandable) => {
   const element = h("blockquote", {}, children)
   if (!expandable) return element
   element.classList.add("folded")
@@ -74,7 +74,7 @@ const quote = (children, expandable) => {
   return element
 }
 
-const wrap = (entity, text, children, onCommand) => {
+export const wrap = (entity, text, children, onCommand) => {
   switch (entity.type) {
     case "bold":
       return h("strong", {}, children)

@@ -1,5 +1,6 @@
 // One message as a bubble.
 import { fileUrl } from "./api.js"
+import { elements } from "./blocks.js"
 import { avatar, h, hueOf, icon } from "./dom.js"
 import { rich } from "./entities.js"
 import { lightbox } from "./overlay.js"
@@ -229,6 +230,7 @@ const onlyEmoji =
   /^(?:\p{RI}\p{RI}|\p{Emoji}(?:\p{EMod}|\u{FE0F}\u{20E3}?)?(?:\u{200D}\p{Emoji}(?:\p{EMod}|\u{FE0F})?)*){1,3}$/u
 const isBig = (message) =>
   !message.media &&
+  !message.rich &&
   message.entities.length === 0 &&
   onlyEmoji.test(message.text.trim()) &&
   !/^[\d#*\s]+$/.test(message.text)
@@ -365,8 +367,10 @@ export const bubble = (messages, options, actions) => {
         message.dice.emoji,
         h("span", {}, message.dice.value)
       ),
-    captioned.text !== "" &&
-      h("div.text", { dir: "auto" }, rich(captioned.text, captioned.entities, actions.command)),
+    message.rich
+      ? h("div.text.blocks", { dir: "auto" }, elements(message.rich))
+      : captioned.text !== "" &&
+          h("div.text", { dir: "auto" }, rich(captioned.text, captioned.entities, actions.command)),
     reactions(messages, actions)
   )
   return h(

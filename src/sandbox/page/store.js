@@ -224,6 +224,12 @@ const until = (map, key, value, end) => {
   )
 }
 
+/** The person stopped it. */
+export const dropDraft = ({ chat, thread }) => {
+  state.drafts.delete(viewKey(chat, thread))
+  changed("messages")
+}
+
 const quiet = (message) => {
   if (message.from.id !== state.bot.id) return
   state.typing.delete(viewKey(message.chat, message.thread))

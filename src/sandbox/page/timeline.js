@@ -214,7 +214,21 @@ export const startTimeline = (actions) => {
           h(
             "div.bubble-column",
             {},
-            h("div.bubble.draft", {}, h("div.text", {}, rich(draft.text, draft.entities)))
+            h("div.bubble.draft", {}, h("div.text", {}, rich(draft.text, draft.entities))),
+            draft.stop &&
+              h(
+                "div.inline-buttons",
+                {},
+                h(
+                  "div.inline-row",
+                  {},
+                  h(
+                    "button.inline-button.stop",
+                    { data: { focus: `stop/${draft.draftId}` }, onclick: () => actions.stopDraft(draft) },
+                    "Stop"
+                  )
+                )
+              )
           )
         ),
       view.loaded &&

@@ -165,6 +165,16 @@ export const press = (world: World, input: Input<"pressOnly">): Acted<string> =>
     return id
   })
 
+/** Bot API 10.3. */
+export const stopDraft = (world: World, input: Input<"stopDraft">): Acted<void> =>
+  Result.gen(function* () {
+    const chat = yield* chatOf(world, input.bot, input.chat)
+    if (chat.kind !== "private") return yield* Result.fail("drafts are in private chats only")
+    world.tell(chat.bot, `user:${chat.id}`, {
+      stopped_message_generation: { chat: apiChat(world, chat) as never, draft_id: input.draftId }
+    })
+  })
+
 const reactionTypes = (emoji: ReadonlyArray<string>): Array<ReactionType> =>
   emoji.map((each) =>
     /^\d{5,}$/.test(each)

@@ -19,7 +19,7 @@ const ruler = "———"
 /** A longer quote opens at a tap. */
 const shortQuote = { lines: 8, units: 600 }
 
-const isLong = (text: string): boolean =>
+export const isLong = (text: string): boolean =>
   text.length > shortQuote.units || text.split("\n").length > shortQuote.lines
 
 /** Telegram's quotes do not nest: one in another has a bar at its side. */
@@ -58,11 +58,10 @@ const list = (node: List, place: Place): Runs => {
   )
 }
 
-const code = ({ value, lang }: Code): Runs => {
-  const text = value.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd()
-  const language = lang != null && /^[A-Za-z0-9+#._-]{1,40}$/.test(lang) ? { language: lang } : {}
-  return [{ text, formats: [{ type: "pre", ...language }] }]
-}
+export const code = ({ value, lang }: Code): { readonly text: string; readonly language?: string } => ({
+  text: value.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd(),
+  ...(lang != null && /^[A-Za-z0-9+#._-]{1,40}$/.test(lang) ? { language: lang } : {})
+})
 
 const block = (node: RootContent, place: Place): Runs => {
   switch (node.type) {
@@ -76,8 +75,10 @@ const block = (node: RootContent, place: Place): Runs => {
       return list(node, place)
     case "listItem":
       return item(node, bullets[0], place)
-    case "code":
-      return code(node)
+    case "code": {
+      const { text, ...language } = code(node)
+      return [{ text, formats: [{ type: "pre", ...language }] }]
+    }
     case "table":
       return table(node, place.document)
     case "thematicBreak":
@@ -111,12 +112,19 @@ const footnotesIn = function* (nodes: ReadonlyArray<RootContent>): Generator<Foo
   }
 }
 
-const footnote = (node: FootnoteDefinition, place: Place): Runs => {
+/** The footnotes by their numbers. */
+export const footnotesOf = (nodes: ReadonlyArray<RootContent>, { footnotes }: Document) => {
+  const number = ({ identifier }: FootnoteDefinition) => footnotes.get(identifier) ?? 0
+  return [...footnotesIn(nodes)]
+    .sort((a, b) => number(a) - number(b))
+    .map((node) => ({ sign: `[${number(node)}]`, children: node.children }))
+}
+
+const footnote = ({ sign, children }: ReturnType<typeof footnotesOf>[number], place: Place): Runs => {
   const inside = joined(
-    node.children.map((child) => block(child, place)),
+    children.map((child) => block(child, place)),
     "\n"
   )
-  const sign = `[${place.document.footnotes.get(node.identifier) ?? "?"}]`
   return isBlank(textOf(inside)) ? [bare(sign)] : prefixed(inside, `${sign} `, "   ")
 }
 
@@ -124,10 +132,7 @@ const footnote = (node: FootnoteDefinition, place: Place): Runs => {
 export const blocks = (nodes: ReadonlyArray<RootContent>): Runs => {
   const document = documentOf(nodes)
   const place: Place = { document, depth: 0, isQuoted: false }
-  const number = ({ identifier }: FootnoteDefinition) => document.footnotes.get(identifier) ?? 0
-  const notes = [...footnotesIn(nodes)]
-    .sort((a, b) => number(a) - number(b))
-    .map((node) => footnote(node, place))
+  const notes = footnotesOf(nodes, document).map((node) => footnote(node, place))
   return joined(
     [
       ...nodes.map((node) => block(node, place)),
