@@ -146,7 +146,7 @@ export const inlineLine = (text: string, from: number, to: number, spans: Readon
         continue
       }
     }
-    if (token._tag === "Text") line += escapeText(token.text)
+    if (token._tag === "Text") line += escapeText(token.text, next === undefined ? "line" : "markup")
     else if (token._tag === "Code") line += codeSpan(token.code)
     else {
       const opened = tag(token, marked)

@@ -14,7 +14,13 @@ const always = /[\\`*[\]~$]/
 /** An entity such as `&amp;`, or what may become one with the text that follows this piece. */
 const entity = /^&(#\d{1,7};|#[xX][\da-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};|#?[A-Za-z0-9]*$)/
 
-const needsEscape = (text: string, at: number, char: string): boolean => {
+/** What may become an address in angle brackets: `<|@ann>` is one (CommonMark 0.31, "email address"). */
+const address = { line: /^<[\w.!#$%&'*+/=?^`{|}~-]+@/, markup: /^<[\w.!#$%&'*+/=?^`{|}~-]+(?:@|$)/ } as const
+
+/** Where a stretch of text ends: with its line, or at markup the line goes on with. */
+export type End = keyof typeof address
+
+const needsEscape = (text: string, at: number, char: string, end: End): boolean => {
   const before = text[at - 1]
   const after = text[at + 1]
   switch (char) {
@@ -22,7 +28,7 @@ const needsEscape = (text: string, at: number, char: string): boolean => {
     case "_":
       return !(isWord(before) && isWord(after))
     case "<":
-      return after === undefined || /[A-Za-z/!?]/.test(after)
+      return after === undefined || /[A-Za-z/!?]/.test(after) || address[end].test(text.slice(at))
     case "&":
       return entity.test(text.slice(at))
     // Obsidian: highlight and comment.
@@ -38,11 +44,11 @@ const needsEscape = (text: string, at: number, char: string): boolean => {
 }
 
 /** Text inside a line. `text` is the whole stretch between two pieces of markup. */
-export const escapeText = (text: string): string => {
+export const escapeText = (text: string, end: End = "markup"): string => {
   let out = ""
   for (let at = 0; at < text.length; at++) {
     const char = text[at]!
-    if (needsEscape(text, at, char)) out += "\\"
+    if (needsEscape(text, at, char, end)) out += "\\"
     out += char
   }
   return out

@@ -84,6 +84,12 @@ describe("formatting", () => {
     assert.strictEqual(markdownOf(compose("wow!", bold(" b!"), "\nend!")), "wow! **b!**  \nend!")
   })
 
+  it("nothing in angle brackets becomes an address", () => {
+    assert.strictEqual(plain("<|@ann> "), "\\<|@ann>")
+    assert.strictEqual(markdownOf(compose("<|", bold("x"), "@ann>")), "\\<|**x**@ann>")
+    assert.strictEqual(plain("1 <2 and <3"), "1 <2 and <3")
+  })
+
   it("quotes stand apart, also with formatting, code and empty lines inside", () => {
     assert.strictEqual(
       over(
