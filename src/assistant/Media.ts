@@ -2,7 +2,19 @@
  * The files that come with messages: fetched from Telegram as soon as a message arrives, kept as blobs. What
  * a crash interrupts is fetched again; storing the same bytes twice changes nothing.
  */
-import { Cache, Context, Duration, Effect, Exit, FiberSet, Layer, Option, Semaphore, Stream } from "effect"
+import {
+  Cache,
+  Cause,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FiberSet,
+  Layer,
+  Option,
+  Semaphore,
+  Stream
+} from "effect"
 import type { SqlError } from "effect/sql"
 import type { AppId, BlobHash, TenantId } from "../domain/Ids.ts"
 import type { Attachment, IncomingMessage, MediaFile } from "../domain/IncomingMessage.ts"
@@ -105,7 +117,7 @@ const make = Effect.gen(function* () {
         }
         return isFinal(error)
           ? Effect.succeed<FileState>({ _tag: "Refused", reason: error.message })
-          : Effect.logWarning("A file could not be fetched and is tried again", error).pipe(
+          : Effect.logWarning("A file could not be fetched and is tried again", Cause.fail(error)).pipe(
               Effect.as<FileState>({ _tag: "Pending" })
             )
       }),

@@ -2,7 +2,7 @@
  * Files that were not there when their note was written: fetched again and again, over restarts, until the
  * note has them or Telegram will never give them.
  */
-import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Cause, Context, Duration, Effect, Layer, Option, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import { Activity, DurableClock, Workflow, WorkflowEngine } from "effect/workflow"
 import { AppId, BotId, KnowledgeBaseName, TenantId } from "../domain/Ids.ts"
@@ -121,7 +121,10 @@ const workflow: Layer.Layer<never, never, KnowledgeBase | Media | WorkflowEngine
           success: Schema.Boolean,
           execute: attempt(wanted, index === waits.length - 1).pipe(
             Effect.catchTag("SqlError", (error: SqlError.SqlError) =>
-              Effect.as(Effect.logWarning("Adding files to a note failed and is tried again", error), false)
+              Effect.as(
+                Effect.logWarning("Adding files to a note failed and is tried again", Cause.fail(error)),
+                false
+              )
             )
           )
         })

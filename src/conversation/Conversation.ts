@@ -18,7 +18,7 @@ import { pressOf } from "./Buttons.ts"
 import { ConversationSettings } from "./ConversationSettings.ts"
 import { MessageProcessor } from "./MessageProcessor.ts"
 import { unitDuration, units, windowsOpen } from "./metrics.ts"
-import { backoff, type Fate, persistently } from "./Persistently.ts"
+import { type Fate, outlasting, persistently } from "./Persistently.ts"
 import { commandOf, notedBy, StoredUpdate, userOf } from "./StoredUpdate.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -208,9 +208,10 @@ export const layer = Conversation.toLayer(
       // At first, only what was stored before this activation can have been handled by an earlier one.
       turn === "first" && stored.receivedAt > activated
         ? Effect.succeed(Effect.succeed(false))
-        : handled.among(stored, [updateId]).pipe(
-            Effect.retry(backoff),
-            Effect.orDie,
+        : outlasting(
+            `Asking whether update ${updateId} was handled before`,
+            handled.among(stored, [updateId])
+          ).pipe(
             Effect.map((before) => before.has(updateId)),
             Effect.forkChild({ startImmediately: true }),
             Effect.map(Fiber.join)

@@ -1,5 +1,5 @@
 /** How hard a unit of work is tried before it is given up. */
-import { Cause, Effect, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, Schedule } from "effect"
 import { ClusterError } from "effect/cluster"
 import { SqlError } from "effect/sql"
 import { AlreadyHandled } from "../store/HandledUpdates.ts"
@@ -70,3 +70,30 @@ export const persistently = <E, R, E2, R2>(
     )
   )
 }
+
+/** What is over sooner than this is nobody's concern. */
+const worthSaying = Duration.seconds(5)
+const saidAgainAfter = Duration.minutes(1)
+
+/** Tries for ever what waits for nothing but the database; says now and then that it still waits, and for how long. */
+export const outlasting = <A, E, R>(
+  what: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, never, R> =>
+  Effect.gen(function* () {
+    const began = yield* Clock.currentTimeMillis
+    let next = began + Duration.toMillis(worthSaying)
+    return yield* effect.pipe(
+      Effect.tapCause((cause) =>
+        Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          if (now < next || Cause.hasInterruptsOnly(cause)) return
+          next = now + Duration.toMillis(saidAgainAfter)
+          const lasted = Duration.format(Duration.seconds(Math.round((now - began) / 1000)))
+          yield* Effect.logWarning(`${what} has failed for ${lasted} and is tried again`, cause)
+        })
+      ),
+      Effect.retry(backoff),
+      Effect.orDie
+    )
+  })

@@ -1,5 +1,5 @@
 /** Tells a person what their own work in the repository met: files both sides changed, files left out. */
-import { Effect, Option, Stream } from "effect"
+import { Cause, Effect, Option, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { Address } from "../domain/Address.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
@@ -51,7 +51,7 @@ export const tell = Effect.gen(function* () {
     Stream.runForEach((event) =>
       Effect.forEach(noticesOf(event), (notice) => one(event, notice), { discard: true }).pipe(
         Effect.catchTag("SqlError", (error: SqlError.SqlError) =>
-          Effect.logWarning("A person could not be told about their repository", error)
+          Effect.logWarning("A person could not be told about their repository", Cause.fail(error))
         )
       )
     )

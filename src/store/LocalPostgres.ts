@@ -228,7 +228,7 @@ const supervise = (place: Place, cluster: Cluster, server: Process.ServerFile): 
     yield* Metric.update(postgresRestarts, 1)
     yield* Effect.logError("PostgreSQL is gone; starting it again")
     const next = yield* ready(place, cluster).pipe(
-      Effect.tapError((error) => Effect.logError("PostgreSQL does not start", error)),
+      Effect.tapCause((cause) => Effect.logError("PostgreSQL does not start", cause)),
       Effect.retry(
         Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
           Schedule.jittered

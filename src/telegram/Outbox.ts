@@ -32,8 +32,8 @@ export class Outbox extends Context.Service<
      */
     readonly enqueueAlone: (tenant: TenantId, entry: OutboxEntry) => Effect.Effect<void, SqlError.SqlError>
     /**
-     * The dispatcher of one bot: runs until interrupted. There is one at a time per bot. Rows left in
-     * `sending` by a killed one become `unknown` first.
+     * The dispatcher of one bot: runs until interrupted. There is one at a time per bot. The fate of rows left in
+     * `sending` by a killed one is `unknown`: results are sent again first, the others stay as they are.
      */
     readonly dispatch: (bot: BotKey, botId: BotId) => Effect.Effect<never, SqlError.SqlError>
     /** Removes rows settled longer ago than `age`. */

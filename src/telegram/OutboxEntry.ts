@@ -20,7 +20,10 @@ export const OutboxEntry = Schema.Struct({
   botId: BotId,
   /** Unique per tenant and bot: an entry whose key is already there is not added again. */
   key: Schema.String,
-  /** A `result` whose fate is unknown is sent once more; `chatter` never is. */
+  /**
+   * Of unknown fate, `chatter` is never sent again; a `result` is: at most once within one life of the process, and
+   * once after each kill while it was being sent (`Settlement.killed`). Each time counts as `unknown`.
+   */
   delivery: Schema.Literals(["result", "chatter"]),
   action: OutboxAction
 })

@@ -1,9 +1,8 @@
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { eventually, start, temporaryDirectory } from "../support/Application.ts"
+import { bodiesAt, collector } from "../support/collector.ts"
 import { emulatorLayer } from "../support/emulator.ts"
 
 interface Span {
@@ -11,31 +10,9 @@ interface Span {
   readonly traceId: string
 }
 
-/** An OTLP/HTTP collector that keeps what it is sent, as it was sent. */
-const collector = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly bodies: Array<string>; readonly close: () => void }>(
-    (resume) => {
-      const bodies: Array<string> = []
-      const server = createServer((request, response) => {
-        const chunks: Array<Buffer> = []
-        request.on("data", (chunk: Buffer) => chunks.push(chunk))
-        request.on("end", () => {
-          bodies.push(Buffer.concat(chunks).toString())
-          response.end("{}")
-        })
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo
-        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, bodies, close: () => server.close() }))
-      })
-    }
-  ),
-  ({ close }) => Effect.sync(close)
-)
-
 const spansIn = (bodies: ReadonlyArray<string>): ReadonlyArray<Span> =>
   bodies.flatMap((body) => {
-    const { resourceSpans = [] } = JSON.parse(body)
+    const { resourceSpans } = JSON.parse(body)
     return resourceSpans.flatMap((resource: { scopeSpans: ReadonlyArray<{ spans: ReadonlyArray<Span> }> }) =>
       resource.scopeSpans.flatMap(({ spans }) => spans)
     )
@@ -44,7 +21,7 @@ const spansIn = (bodies: ReadonlyArray<string>): ReadonlyArray<Span> =>
 it.live("one trace follows an update through storage, window, note and answer; it tells no secrets", () =>
   Effect.gen(function* () {
     const emulator = yield* BotApiEmulator
-    const { bodies, url } = yield* collector
+    const { received, url } = yield* collector()
     const application = yield* start({
       dataDir: yield* temporaryDirectory,
       emulator,
@@ -58,7 +35,7 @@ it.live("one trace follows an update through storage, window, note and answer; i
     )
     yield* Effect.sleep("300 millis")
     yield* application.signal("SIGTERM")
-    const spans = spansIn(bodies)
+    const spans = spansIn(bodiesAt(received, "/v1/traces"))
     const trace = spans.find(({ name }) => name === "NoteCreation.create")?.traceId
     assert.isDefined(trace)
     const names = new Set(spans.filter(({ traceId }) => traceId === trace).map(({ name }) => name))
@@ -71,7 +48,7 @@ it.live("one trace follows an update through storage, window, note and answer; i
     ]) {
       assert.isTrue(names.has(name), `${name} is missing among ${[...names].join(", ")}`)
     }
-    const everything = bodies.join("\n")
+    const everything = received.map(({ body }) => body).join("\n")
     assert.notInclude(everything, "canary of a message")
     assert.notInclude(everything, emulator.bot.token)
   }).pipe(Effect.scoped, Effect.provide(emulatorLayer()))

@@ -1,10 +1,9 @@
-import { createServer } from "node:http"
 import { stripVTControlCharacters } from "node:util"
-import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Layer, Metric, Redacted, Schema } from "effect"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { type TelemetryOptions, telemetry } from "../../src/ops/Telemetry.ts"
+import { bodiesAt, collector } from "../support/collector.ts"
 
 const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 const registered = 'canary "registered" secret'
@@ -66,45 +65,6 @@ const consoleOf = (program: Effect.Effect<unknown, never, Scrubber>, more: Parti
     )
     return lines
   })
-
-interface Received {
-  readonly path: string
-  readonly body: string
-}
-
-const collector = (status: number) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly received: Array<Received>; readonly close: () => void }>(
-      (resume) => {
-        const received: Array<Received> = []
-        const server = createServer((message, response) => {
-          const chunks: Array<Buffer> = []
-          message.on("data", (chunk: Buffer) => chunks.push(chunk))
-          message.on("end", () => {
-            const body = Buffer.concat(chunks)
-            const text = message.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
-            received.push({ path: message.url ?? "", body: text.toString() })
-            response.writeHead(status, { "content-type": "application/json" }).end("{}")
-          })
-        })
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          const port = typeof address === "object" && address !== null ? address.port : 0
-          resume(
-            Effect.succeed({
-              url: `http://127.0.0.1:${port}`,
-              received,
-              close: () => {
-                server.closeAllConnections()
-                server.close()
-              }
-            })
-          )
-        })
-      }
-    ),
-    ({ close }) => Effect.sync(close)
-  )
 
 const spanNames = (body: string): ReadonlyArray<string> =>
   JSON.parse(body).resourceSpans.flatMap(
@@ -173,13 +133,9 @@ describe("the console", () => {
 describe("OTLP", () => {
   it.live("one trace arrives with its logs and metrics, and not one secret", () =>
     Effect.gen(function* () {
-      const { url, received } = yield* collector(200)
+      const { url, received } = yield* collector()
       yield* consoleOf(Effect.andThen(registering, leaky), { otlpEndpoint: url })
-      const bodyOf = (path: string) =>
-        received
-          .filter((one) => one.path === path)
-          .map((one) => one.body)
-          .join("\n")
+      const bodyOf = (path: string) => bodiesAt(received, path).join("\n")
       const traces = JSON.parse(bodyOf("/v1/traces"))
       assert.sameMembers([...spanNames(bodyOf("/v1/traces"))], ["leaky.parent", "leaky.child", "leaky.died"])
       const resource = JSON.stringify(traces.resourceSpans[0].resource)

@@ -4,6 +4,8 @@
  */
 import fc from "fast-check"
 
-const seed = Number(process.env.SEED ?? 20261122)
+export const usualSeed = 20261122
+
+const seed = Number(process.env.SEED ?? usualSeed)
 
 if (Number.isSafeInteger(seed)) fc.configureGlobal({ ...fc.readConfigureGlobal(), seed })
