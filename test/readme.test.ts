@@ -2,25 +2,37 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { variableNames, variables } from "../src/app/Variables.ts"
+import { temporaryDirectory } from "./support/Application.ts"
 
 const readme = readFileSync("README.md", "utf8")
 
 describe("README", () => {
-  it("its example runs as it stands", () => {
-    const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1]
-    assert.isDefined(example)
-    execFileSync("npm", ["run", "build"], { stdio: "pipe" })
-    // Inside the package, so that it is found under its own name.
-    const folder = mkdtempSync(join(process.cwd(), "dist/example-"))
-    try {
-      writeFileSync(join(folder, "example.mjs"), example!)
-      const printed = execFileSync(process.execPath, [join(folder, "example.mjs")], { encoding: "utf8" })
-      assert.include(printed, "Hello, world")
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
+  it.live("its examples run as they stand", () =>
+    Effect.gen(function* () {
+      const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code)
+      execFileSync("npm", ["run", "build"], { stdio: "pipe" })
+      const dataDir = yield* temporaryDirectory
+      // Inside the package, so that they find it under its own name.
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(process.cwd(), "dist/example-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const printed = examples.map((code, index) => {
+        const file = join(folder, `${index}.mjs`)
+        writeFileSync(file, code)
+        return execFileSync(process.execPath, [file], {
+          cwd: dataDir,
+          encoding: "utf8",
+          env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, HTTP_PORT: "0" }
+        })
+      })
+      assert.lengthOf(printed, 2)
+      assert.include(printed[0], "Hello, world")
+      assert.include(printed[1], "/recent")
+    })
+  )
 
   it("lists every variable that has an effect, and no other", () => {
     const listed = new Set([...readme.matchAll(/`([A-Z]{2,}(?:_[A-Z]+)+)`/g)].map((match) => match[1]))

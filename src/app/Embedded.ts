@@ -24,6 +24,7 @@ import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { LocalPostgres } from "../store/LocalPostgres.ts"
 import { Shutdown } from "../store/Shutdown.ts"
 import { TaskManager } from "../task/TaskManager.ts"
+import type { BotPort } from "../telegram/BotPort.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
 import { Intake } from "../telegram/Intake.ts"
@@ -63,12 +64,12 @@ const knowledge = Layer.mergeAll(
   configured(({ dataDir }) => GitProjection.layer({ directory: join(dataDir, "kb") }))
 ).pipe(Layer.provideMerge(RevisionLog.layer), Layer.provideMerge(Blobs.layer))
 
+const wire = Layer.merge(Pacer.layer, GrammyApi.layer)
+
 /** The bot as Telegram's servers (or the sandbox) see it. Tests put another `BotPort` in its place. */
-export const telegram = GrammyBot.layer().pipe(
-  Layer.provideMerge(Pacer.layer),
-  Layer.provideMerge(GrammyApi.layer),
-  Layer.provide(KeptFiles.layer)
-)
+export const telegram = GrammyBot.layer().pipe(Layer.provide(KeptFiles.layer))
+/** What a bot may be built on. */
+export type BeneathBot = Layer.Services<typeof telegram>
 
 const outbound = Layer.mergeAll(Outbox.layer, HandledUpdates.layer)
 
@@ -109,22 +110,24 @@ const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer))
  * What is above closes before what is below it: first the doors, then the pollers, then the conversations, then the
  * other tasks, then what they use, then the database.
  */
-export const layer = Layer.merge(Startup.layer, Shutdown.layerBegins).pipe(
-  Layer.provideMerge(Sandbox.doors),
-  Layer.provideMerge(Readiness.layer),
-  Layer.provideMerge(Background.layer),
-  Layer.provideMerge(intake),
-  Layer.provideMerge(conversations),
-  Layer.provideMerge(TaskManager.layer),
-  Layer.provideMerge(permission),
-  Layer.provideMerge(outbound),
-  Layer.provideMerge(telegram),
-  Layer.provideMerge(Sandbox.bots),
-  Layer.provideMerge(knowledge),
-  Layer.provideMerge(database),
-  Layer.provideMerge(Secrets.layer),
-  // Before anything is made that a taken port would have made in vain.
-  Layer.provideMerge(Http.port),
-  Layer.provideMerge(directory),
-  Layer.provideMerge(Layer.merge(Health.layer, Shutdown.layer))
-)
+export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
+  Layer.merge(Startup.layer, Shutdown.layerBegins).pipe(
+    Layer.provideMerge(Sandbox.doors),
+    Layer.provideMerge(Readiness.layer),
+    Layer.provideMerge(Background.layer),
+    Layer.provideMerge(intake),
+    Layer.provideMerge(conversations),
+    Layer.provideMerge(TaskManager.layer),
+    Layer.provideMerge(permission),
+    Layer.provideMerge(outbound),
+    Layer.provideMerge(bot),
+    Layer.provideMerge(wire),
+    Layer.provideMerge(Sandbox.bots),
+    Layer.provideMerge(knowledge),
+    Layer.provideMerge(database),
+    Layer.provideMerge(Secrets.layer),
+    // Before anything is made that a taken port would have made in vain.
+    Layer.provideMerge(Http.port),
+    Layer.provideMerge(directory),
+    Layer.provideMerge(Layer.merge(Health.layer, Shutdown.layer))
+  )

@@ -165,9 +165,15 @@ export const make = (world: World, polling: Polling, knobs: Knobs) => {
   }
 
   /** Not done at all because a rule says so; the journal says what the client saw. */
-  const prevented = (method: string, call: Call, at: number, status: number, description: string) =>
+  const prevented = (
+    method: string,
+    call: Call,
+    at: number,
+    refusal: Refusal.Refusal,
+    status = refusal.code
+  ) =>
     world.storage.commit(() => {
-      const done = refused({ code: status === 0 ? 500 : status, description }, "fault")
+      const done = refused(refusal, "fault")
       journal(call.bot.id, method, call.args, at, done, status)
       return Result.succeed(done)
     })
@@ -184,11 +190,11 @@ export const make = (world: World, polling: Polling, knobs: Knobs) => {
     const either = (status: number) =>
       does
         ? perform(method, path, call, at, status)
-        : prevented(method, call, at, status, `fault: ${effect._tag}`)
+        : prevented(method, call, at, { code: 500, description: `fault: ${effect._tag}` }, status)
     switch (effect._tag) {
       case "Refuse": {
         const refusal = faultRefusal(effect)
-        yield* prevented(method, call, at, refusal.code, refusal.description)
+        yield* prevented(method, call, at, refusal)
         return yield* Wire.answer(exchange, Wire.refusalReply(refusal))
       }
       case "Html": {

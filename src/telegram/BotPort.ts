@@ -101,10 +101,16 @@ export class BotPort extends Context.Service<
     readonly identity: (bot: BotKey) => Effect.Effect<BotIdentity, BotPortError>
   }
 >()("zapiska/telegram/BotPort") {
-  /** Sends nothing and remembers every call: for the tests of programs that talk through this port. */
-  static readonly layerRecording: Layer.Layer<BotPort | BotRecorder> = Layer.effectContext(
-    Effect.suspend(() => recording)
-  )
+  /**
+   * Sends nothing, remembers every call and runs `behaviour` before it is answered: one that fails makes a bot that
+   * fails, one that sleeps a slow one. For the tests of programs that talk through this port.
+   */
+  static readonly layerRecordingWith = (
+    behaviour: Effect.Effect<void, BotPortError>
+  ): Layer.Layer<BotPort | BotRecorder> => Layer.effectContext(Effect.suspend(() => recording(behaviour)))
+
+  /** Sends nothing, remembers every call and does well. */
+  static readonly layerRecording = BotPort.layerRecordingWith(Effect.void)
 }
 
 /**
@@ -187,7 +193,7 @@ export class BotRecorder extends Context.Service<
   }
 >()("zapiska/telegram/BotRecorder") {}
 
-const recording = Effect.gen(function* () {
+const recording = Effect.fnUntraced(function* (behaviour: Effect.Effect<void, BotPortError>) {
   const calls: Array<RecordedCall> = []
   const taken = yield* Queue.unbounded<RecordedCall>()
   const behaviours = new Map<RecordedCall["method"], Effect.Effect<void, BotPortError>>()
@@ -197,7 +203,7 @@ const recording = Effect.gen(function* () {
   const record = (call: RecordedCall): Effect.Effect<void, BotPortError> =>
     Effect.suspend(() => {
       calls.push(call)
-      return Effect.andThen(Queue.offer(taken, call), behaviours.get(call.method) ?? Effect.void)
+      return Effect.andThen(Queue.offer(taken, call), behaviours.get(call.method) ?? behaviour)
     })
 
   const port = BotPort.of({

@@ -45,6 +45,7 @@ describe("a fault", () => {
         assert.deepStrictEqual(yield* said, ["b"])
         const [entry] = yield* telegram.journal({ method: "sendMessage" })
         assert.deepStrictEqual([entry?.outcome, entry?.status, entry?.processed], ["fault", code, processed])
+        assert.strictEqual(entry?.retryAfter, "retryAfter" in effect ? effect.retryAfter : undefined)
       })
     )
   }

@@ -1,0 +1,180 @@
+/**
+ * What Telegram saw beside what the outbox says: the emulator's journal against the rows, row by row. Every text is
+ * said by one row only, so that a message names its row.
+ */
+import { Effect, Stream } from "effect"
+import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
+import type { JournalEntry } from "../../../src/sandbox/Views.ts"
+
+export interface Row {
+  readonly id: number
+  readonly key: string
+  readonly chat: number
+  /** 0: none. */
+  readonly thread: number
+  readonly delivery: "result" | "chatter"
+  readonly state: string
+  readonly error: string | null
+  readonly text: string
+}
+
+/** A message sent or changed, whatever was answered. */
+export interface Happened {
+  readonly seq: number
+  readonly at: number
+  readonly method: "send" | "edit"
+  readonly text: string
+  /** The bot was told. */
+  readonly answered: boolean
+}
+
+/** Begins to listen: which text each message got, and each change of it, in order. */
+export const listen = Effect.gen(function* () {
+  const { events } = yield* BotApiEmulator
+  const sent = new Map<string, string>()
+  const edited = new Map<string, Array<string>>()
+  yield* events.pipe(
+    Stream.runForEach((event) =>
+      Effect.sync(() => {
+        if (event._tag !== "MessageSent" && event._tag !== "MessageEdited") return
+        const { id, text, from } = event.message
+        const name = `${event.chat}/${id}`
+        if (event._tag === "MessageSent" && from.isBot) sent.set(name, text)
+        if (event._tag === "MessageEdited") edited.set(name, [...(edited.get(name) ?? []), text])
+      })
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  /** What happened to the messages of the bot, in the order of the journal. */
+  const happened = (journal: ReadonlyArray<JournalEntry>): ReadonlyArray<Happened> => {
+    const edits = new Map([...edited].map(([name, texts]) => [name, [...texts]]))
+    return journal.flatMap(
+      ({ seq, at, method, processed, chat, messageId, status }): ReadonlyArray<Happened> => {
+        const name = `${chat}/${messageId}`
+        if (!processed || messageId === undefined) return []
+        const answered = status === 200
+        if (/^sendMessage$/i.test(method))
+          return [{ seq, at, method: "send", text: sent.get(name) ?? `? ${name}`, answered }]
+        if (/^editMessageText$/i.test(method))
+          return [{ seq, at, method: "edit", text: edits.get(name)?.shift() ?? `? ${name}`, answered }]
+        return []
+      }
+    )
+  }
+  return { happened }
+})
+
+const few = (all: ReadonlyArray<unknown>) => JSON.stringify(all.slice(0, 8))
+
+/** One result may be seen again for each doubt there was about it, and nothing else ever is. */
+export interface Doubts {
+  /** How often a dispatcher was killed while the row was being sent. */
+  readonly killed: (row: Row) => number
+}
+
+/** Whatever is wrong with the rows when nothing is left to send; empty when all is well. */
+export const checkRows = (
+  rows: ReadonlyArray<Row>,
+  happened: ReadonlyArray<Happened>,
+  { killed }: Doubts
+): ReadonlyArray<string> => {
+  const problems: Array<string> = []
+  const byText = Map.groupBy(happened, ({ text }) => text)
+  for (const row of rows) {
+    const mine = byText.get(row.text) ?? []
+    const sends = mine.filter(({ method }) => method === "send")
+    const what = `${row.key} (${row.delivery}, ${row.state}${row.error === null ? "" : `: ${row.error}`})`
+    // Two failed answers do not allow two repeats, two kills do: nothing tells a kill before from one after.
+    const lost = Math.min(1, sends.filter(({ answered }) => !answered).length)
+    const allowed = 1 + (row.delivery === "result" ? lost + killed(row) : 0)
+    if (sends.length > allowed)
+      problems.push(`${what} was sent ${sends.length} times, at most ${allowed} allowed`)
+    switch (row.state) {
+      case "sent":
+        if (mine.length === 0) problems.push(`${what} never happened`)
+        break
+      case "unknown":
+        break
+      case "dead":
+        if (row.error !== "superseded") problems.push(`${what} died`)
+        if (mine.length > 0) problems.push(`${what} happened`)
+        break
+      default:
+        problems.push(`${what} never ended`)
+    }
+  }
+  return problems
+}
+
+/** In each (chat, thread), what happened follows the order of the rows, repeats included. */
+export const checkOrder = (
+  rows: ReadonlyArray<Row>,
+  happened: ReadonlyArray<Happened>
+): ReadonlyArray<string> => {
+  const byText = new Map(rows.map((row) => [row.text, row]))
+  const mine = happened.flatMap((one) => {
+    const row = byText.get(one.text)
+    return row === undefined ? [] : [{ ...one, row }]
+  })
+  return [...Map.groupBy(mine, ({ row }) => `${row.chat}/${row.thread}`)].flatMap(([lane, inLane]) => {
+    const wrong = inLane.filter(({ row }, index) => index > 0 && row.id < inLane[index - 1]!.row.id)
+    return wrong.length === 0 ? [] : [`out of order in ${lane}: ${few(inLane.map(({ text }) => text))}`]
+  })
+}
+
+/** When a dispatcher ended, and whether it had the time to write down what it knew. */
+export interface Ending {
+  readonly at: number
+  readonly how: "killed" | "interrupted"
+}
+
+const parkWindow = 2_000
+
+/**
+ * Nothing reaches a chat before the time Telegram asked for is over; three chats within 2 s mean the whole bot. Both
+ * are known to the dispatcher that met them. `underway`: milliseconds it takes a bot to hear of it, for which others
+ * of its calls may still arrive.
+ */
+export const checkParks = (
+  journal: ReadonlyArray<JournalEntry>,
+  endings: ReadonlyArray<Ending>,
+  underway = 0
+): ReadonlyArray<string> => {
+  const calls = journal.filter(({ method, chat }) => chat !== undefined && !/^getUpdates$/i.test(method))
+  const refused = calls.filter(({ status }) => status === 429)
+  const untilOf = ({ endedAt, retryAfter = 0 }: JournalEntry) => endedAt + retryAfter * 1_000
+  const early = (since: number, after: number, until: number, chat: number | undefined) =>
+    calls.filter(
+      (call) =>
+        call.at > after + underway &&
+        call.at < until &&
+        (chat === undefined || call.chat === chat) &&
+        !endings.some(({ at }) => at >= since && at <= call.at)
+    )
+  const tooEarly = (whose: string, one: JournalEntry, until: number) => (call: JournalEntry) =>
+    `${call.method} to ${call.chat} (#${call.seq}) came ${until - call.at} ms before the end of ${whose} park (#${one.seq})`
+  return refused.flatMap((one) => {
+    const own = early(one.endedAt, one.endedAt, untilOf(one), one.chat)
+    const others = refused.filter(
+      ({ seq, chat, endedAt }) => seq < one.seq && chat !== one.chat && endedAt > one.endedAt - parkWindow
+    )
+    const latest = [...Map.groupBy(others, ({ chat }) => chat).values()].map((all) => all.at(-1)!)
+    const first = Math.min(one.endedAt, ...latest.map(({ endedAt }) => endedAt))
+    const until = Math.max(untilOf(one), ...latest.map(untilOf))
+    const ofBot = latest.length < 2 ? [] : early(first, one.endedAt, until, undefined)
+    return [...own.map(tooEarly("its", one, untilOf(one))), ...ofBot.map(tooEarly("the bot's", one, until))]
+  })
+}
+
+/** A restarted dispatcher does not know yet what the one before it has spent of the pace. Milliseconds. */
+const spent = 60_000
+
+/** Telegram's own limits are never met. */
+export const checkLimits = (
+  journal: ReadonlyArray<JournalEntry>,
+  endings: ReadonlyArray<Ending>
+): ReadonlyArray<string> =>
+  journal
+    .filter(({ outcome, at }) => outcome === "limited" && !endings.some((end) => end.at > at - spent))
+    .map(({ method, chat, seq }) => `${method} to ${chat} (#${seq}) was over Telegram's limits`)

@@ -1,0 +1,283 @@
+/**
+ * A Telegram with strict limits, chats in it, an outbox on a real database, and dispatchers that come and go, all on
+ * one virtual clock. A dispatcher is interrupted, or killed: then nothing of it reaches the database or the network
+ * any more, and what was on its way is cut.
+ */
+import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Address } from "../../../src/domain/Address.ts"
+import { plain } from "../../../src/domain/FormattedText.ts"
+import { BotId, ChatId, defaultApp, defaultTenant, MessageId, ThreadId } from "../../../src/domain/Ids.ts"
+import { AtFailpoint, type Failpoint } from "../../../src/ops/Failpoint.ts"
+import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
+import { Signals } from "../../../src/store/Signals.ts"
+import { TenantScope } from "../../../src/store/TenantScope.ts"
+import { BotPort, type BotPortError } from "../../../src/telegram/BotPort.ts"
+import { Bots } from "../../../src/telegram/Bots.ts"
+import { GrammyApi } from "../../../src/telegram/GrammyApi.ts"
+import { GrammyBot } from "../../../src/telegram/GrammyBot.ts"
+import { Outbox, type OutboxAction, type OutboxEntry } from "../../../src/telegram/Outbox.ts"
+import { OutgoingFiles } from "../../../src/telegram/OutgoingFiles.ts"
+import { Pacer } from "../../../src/telegram/Pacer.ts"
+import { botApi, calling, emulatorLayer } from "../../support/emulator.ts"
+import { makeVirtualClock } from "../../support/VirtualClock.ts"
+import { type Ending, listen, type Row } from "./Evidence.ts"
+
+const bot = { tenant: defaultTenant, app: defaultApp }
+
+type ProcessIO = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Until `dead`: then it is broken off, and whoever waits for it waits for ever. */
+const mortal =
+  (dead: Deferred.Deferred<void>, io: ProcessIO): ProcessIO =>
+  (effect) =>
+    Effect.flatMap(
+      Effect.raceFirst(
+        Effect.exit(Effect.interruptible(io(effect))),
+        Effect.as(Deferred.await(dead), undefined)
+      ),
+      (exit) =>
+        Effect.flatMap(Deferred.isDone(dead), (gone) => (gone || exit === undefined ? Effect.never : exit))
+    )
+
+const scopeThrough = (scope: TenantScope["Service"], io: ProcessIO) =>
+  TenantScope.of({ transaction: (tenant, body) => io(scope.transaction(tenant, body)) })
+
+interface Dispatcher {
+  readonly port: BotPort["Service"]
+  readonly interrupt: Effect.Effect<void>
+  readonly kill: Effect.Effect<void>
+}
+
+/** One place people are spoken to in, with a message of the bot's that may be edited. */
+export interface Place {
+  readonly address: Address
+  readonly placeholder: MessageId
+}
+
+const text = (value: string) => ({ _tag: "Text", text: plain(value) }) as const
+
+const makeWorld = (io: ProcessIO) =>
+  Effect.gen(function* () {
+    const emulator = yield* BotApiEmulator
+    const database = yield* TenantScope
+    const signals = yield* Signals
+    const world = yield* Effect.scope
+    const botId = BotId.make(emulator.bot.id)
+    const scope = scopeThrough(database, io)
+    yield* Effect.orDie(scope.transaction(bot.tenant, (sql) => sql`DELETE FROM outbox`))
+    const evidence = yield* listen
+
+    const endings: Array<Ending> = []
+    const asked = new Map<string, number>()
+    const killed = new Map<number, number>()
+    let alive: Dispatcher | undefined
+    let armed: { readonly name: Failpoint; left: number; readonly rest: number } | undefined
+
+    const open = (sending: "all" | "sending") =>
+      Effect.map(
+        Effect.orDie(
+          scope.transaction(
+            bot.tenant,
+            (sql) => sql<{ readonly id: number }>`SELECT id::int AS id FROM outbox
+              WHERE state = 'sending' OR (${sending} = 'all' AND state = 'pending')`
+          )
+        ),
+        (rows) => rows.map(({ id }) => id)
+      )
+
+    const begin: Effect.Effect<void> = Effect.gen(function* () {
+      const own = yield* Scope.fork(world)
+      const dead = yield* Deferred.make<void>()
+      const through = mortal(dead, io)
+      const api = Layer.effect(
+        GrammyApi,
+        Effect.map(GrammyApi, (inner) =>
+          GrammyApi.of({ ...inner, call: (...call) => through(inner.call(...call)) })
+        )
+      ).pipe(
+        Layer.provide(GrammyApi.layer),
+        Layer.provide(
+          Bots.layer([{ ...bot, token: Redacted.make(emulator.bot.token), apiRoot: emulator.apiRoot }])
+        )
+      )
+      const services = yield* Outbox.layer.pipe(
+        Layer.provideMerge(GrammyBot.layer({ timeout: "2 seconds" })),
+        Layer.provide(Pacer.layer),
+        Layer.provide(OutgoingFiles.layerMemory(new Map())),
+        Layer.provide(api),
+        Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, through))),
+        Layer.provide(Layer.succeed(Signals, signals)),
+        Layer.fresh,
+        Layer.buildWithScope(own)
+      )
+      const reached = (name: Failpoint) =>
+        Effect.suspend(() => {
+          if (armed?.name !== name || --armed.left > 0) return Effect.void
+          const { rest } = armed
+          armed = undefined
+          return Effect.andThen(Effect.forkIn(ended("killed", rest), world), Effect.never)
+        })
+      const fiber = yield* Outbox.use((outbox) => outbox.dispatch(bot, botId)).pipe(
+        Effect.provideContext(services),
+        Effect.provideService(AtFailpoint, reached),
+        Effect.tapCause((cause) =>
+          Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("The dispatcher ended", cause)
+        ),
+        Effect.forkDetach
+      )
+      alive = {
+        port: Context.get(services, BotPort),
+        interrupt: Effect.andThen(Fiber.interrupt(fiber), Scope.close(own, Exit.void)),
+        kill: Effect.andThen(Deferred.succeed(dead, undefined), Scope.close(own, Exit.void))
+      }
+    })
+
+    /** Ends the dispatcher that is there, and starts another after `rest` milliseconds. */
+    const ended = (how: Ending["how"], rest: number): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const ending = alive
+        if (ending === undefined) return
+        alive = undefined
+        if (how === "interrupted") yield* ending.interrupt
+        else yield* ending.kill
+        endings.push({ at: yield* Clock.currentTimeMillis, how })
+        yield* Effect.sleep(rest)
+        for (const id of yield* open("sending")) killed.set(id, (killed.get(id) ?? 0) + 1)
+        yield* begin
+      })
+
+    // Whoever decides what is said lives on when a dispatcher dies.
+    const desk = yield* Layer.build(
+      Outbox.layer.pipe(
+        Layer.provide(BotPort.layerRecording),
+        Layer.provide(Pacer.layer),
+        Layer.provide(Layer.succeed(TenantScope, scope)),
+        Layer.provide(Layer.succeed(Signals, signals)),
+        Layer.fresh
+      )
+    )
+    const outbox = Context.get(desk, Outbox)
+
+    return {
+      emulator,
+      endings: endings as ReadonlyArray<Ending>,
+      killed: (row: Row) => killed.get(row.id) ?? 0,
+      begin,
+      ended,
+      /** Kills the dispatcher when it gets to this place for the `count`th time. */
+      arm: (name: Failpoint, count: number, rest: number) =>
+        Effect.sync(() => {
+          armed = { name, left: count, rest }
+        }),
+      disarm: Effect.sync(() => {
+        armed = undefined
+      }),
+      say: (
+        entries: ReadonlyArray<Pick<OutboxEntry, "address" | "key" | "delivery"> & { action: OutboxAction }>
+      ) =>
+        Effect.gen(function* () {
+          for (const { key } of entries) asked.set(key, yield* Clock.currentTimeMillis)
+          yield* Effect.orDie(
+            outbox.enqueue(
+              bot.tenant,
+              entries.map((entry) => ({ ...entry, botId }))
+            )
+          )
+        }),
+      /** The rows with the time at which each was said, in milliseconds of this clock. */
+      timed: (rows: ReadonlyArray<Row>) => rows.map((row) => ({ ...row, created: asked.get(row.key)! })),
+      /** Something said past the outbox; nobody minds when it fails. */
+      aside: (act: (port: BotPort["Service"]) => Effect.Effect<void, BotPortError>) =>
+        Effect.suspend(() =>
+          alive === undefined ? Effect.void : Effect.forkDetach(Effect.ignore(act(alive.port)))
+        ),
+      /** Waits until nothing is left to send; virtual minutes. */
+      finished: (minutes: number) =>
+        Effect.gen(function* () {
+          while (alive === undefined || (yield* open("all")).length > 0) yield* Effect.sleep("2 seconds")
+        }).pipe(Effect.timeoutOption(`${minutes} minutes`)),
+      rows: Effect.orDie(
+        scope.transaction(
+          bot.tenant,
+          (sql) => sql<Row>`
+            SELECT id::int AS id, key, chat_id::float8 AS chat, thread_id::float8 AS thread, delivery, state,
+              error, action::jsonb #>> '{content,text,text}' AS text
+            FROM outbox ORDER BY id`
+        )
+      ),
+      journal: Effect.orDie(emulator.journal({})),
+      happened: evidence.happened
+    }
+  })
+
+export type World = Effect.Success<ReturnType<typeof makeWorld>>
+
+/** Three people, a group, and a group with topics in which two lanes share a chat. */
+export const makePlaces = Effect.gen(function* () {
+  const emulator = yield* BotApiEmulator
+  const api = yield* botApi
+  const people = yield* Effect.forEach(["Ada", "Bob", "Cy"], (firstName) =>
+    emulator.createUser({ firstName })
+  )
+  for (const { id } of people) yield* emulator.start({ user: id })
+  const members = people.map(({ id }) => id)
+  const group = yield* emulator.createGroup({ title: "Group", members })
+  const forum = yield* emulator.createGroup({ title: "Forum", members, forum: true })
+  const topic = yield* emulator.createTopic({ chat: forum.id, name: "Topic" })
+  const all = [
+    ...members.map((chat) => ({ chat, thread: undefined })),
+    { chat: group.id, thread: undefined },
+    { chat: forum.id, thread: undefined },
+    { chat: forum.id, thread: topic.id }
+  ]
+  const places = yield* Effect.forEach(all, ({ chat, thread }) =>
+    Effect.map(
+      calling(() =>
+        api.sendMessage(
+          chat,
+          `placeholder ${chat}/${thread}`,
+          thread === undefined ? {} : { message_thread_id: thread }
+        )
+      ),
+      ({ message_id }): Place => ({
+        address: new Address({
+          ...bot,
+          chat: ChatId.make(chat),
+          ...(thread === undefined ? {} : { thread: ThreadId.make(thread) })
+        }),
+        placeholder: MessageId.make(message_id)
+      })
+    )
+  )
+  // What that cost is whole again.
+  yield* Effect.sleep("2 minutes")
+  return places
+}).pipe(Effect.orDie)
+
+export const send = (value: string): OutboxAction => ({ _tag: "Send", content: text(value) })
+export const resolve = (status: string, value: string): OutboxAction => ({
+  _tag: "Resolve",
+  status,
+  content: text(value)
+})
+export const edit = (message: MessageId, value: string): OutboxAction => ({
+  _tag: "Edit",
+  message,
+  content: text(value)
+})
+export const said = text
+
+/** A world of its own for a body that runs on its clock. */
+export const inWorld = <A, E>(
+  body: (world: World, places: ReadonlyArray<Place>) => Effect.Effect<A, E>
+): Effect.Effect<A, E, TenantScope | Signals> =>
+  Effect.gen(function* () {
+    const clock = makeVirtualClock(yield* Clock.currentTimeMillis)
+    return yield* clock.drive(
+      Effect.gen(function* () {
+        const places = yield* makePlaces
+        const world = yield* makeWorld(clock.io)
+        return yield* body(world, places)
+      }).pipe(Effect.provide(emulatorLayer({ rates: "telegram" })), Effect.scoped)
+    )
+  })
