@@ -9,29 +9,32 @@ import { temporaryDirectory } from "./support/Application.ts"
 const readme = readFileSync("README.md", "utf8")
 
 describe("README", () => {
-  it.live("its examples run as they stand", () =>
-    Effect.gen(function* () {
-      const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code)
-      execFileSync("npm", ["run", "build"], { stdio: "pipe" })
-      const dataDir = yield* temporaryDirectory
-      // Inside the package, so that they find it under its own name.
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(process.cwd(), "dist/example-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const printed = examples.map((code, index) => {
-        const file = join(folder, `${index}.mjs`)
-        writeFileSync(file, code)
-        return execFileSync(process.execPath, [file], {
-          cwd: dataDir,
-          encoding: "utf8",
-          env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, HTTP_PORT: "0" }
+  it.live(
+    "its examples run as they stand",
+    () =>
+      Effect.gen(function* () {
+        const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code)
+        execFileSync("npm", ["run", "build"], { stdio: "pipe" })
+        const dataDir = yield* temporaryDirectory
+        // Inside the package, so that they find it under its own name.
+        const folder = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(process.cwd(), "dist/example-"))),
+          (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+        )
+        const printed = examples.map((code, index) => {
+          const file = join(folder, `${index}.mjs`)
+          writeFileSync(file, code)
+          return execFileSync(process.execPath, [file], {
+            cwd: dataDir,
+            encoding: "utf8",
+            env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, HTTP_PORT: "0" }
+          })
         })
-      })
-      assert.lengthOf(printed, 2)
-      assert.include(printed[0], "Hello, world")
-      assert.include(printed[1], "/recent")
-    })
+        assert.lengthOf(printed, 2)
+        assert.include(printed[0], "Hello, world")
+        assert.include(printed[1], "/recent")
+      }),
+    180_000
   )
 
   it("lists every variable that has an effect, and no other", () => {
