@@ -8,6 +8,7 @@ import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { defaultTenant } from "../domain/Ids.ts"
 import domain from "./migrations/0001_domain.ts"
 import callbacks from "./migrations/0002_callbacks.ts"
+import outboxOrder from "./migrations/0003_outbox_order.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -23,7 +24,11 @@ export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("Data
 }
 
 /** In order, forward only. A released one is never edited. */
-export const migrations = { "0001_domain": domain, "0002_callbacks": callbacks }
+export const migrations = {
+  "0001_domain": domain,
+  "0002_callbacks": callbacks,
+  "0003_outbox_order": outboxOrder
+}
 
 const migrationTable = "schema_migrations"
 

@@ -38,13 +38,22 @@ export interface BotCommand {
   readonly description: string
 }
 
+/** What every call may be told. */
+export interface CallLimits {
+  /**
+   * Unix milliseconds: waits and attempts end by then, and none begins with less than a tenth of the time left.
+   * Without it a call takes as long as its pace, its retries and the timeout of each attempt do.
+   */
+  readonly deadline?: number
+}
+
 export class BotPort extends Context.Service<
   BotPort,
   {
     readonly send: (
       address: Address,
       content: OutgoingContent,
-      options?: { readonly replyTo?: MessageId; readonly silent?: boolean }
+      options?: CallLimits & { readonly replyTo?: MessageId; readonly silent?: boolean }
     ) => Effect.Effect<SentMessage, BotPortError>
     /**
      * Makes the message say `content`: "not modified" is success. A text becomes the caption of a message with
@@ -56,20 +65,25 @@ export class BotPort extends Context.Service<
       address: Address,
       message: MessageId,
       content: OutgoingContent,
-      options?: {
-        /** The next one says more: it waits for nothing and is tried once. */
+      options?: CallLimits & {
+        /** The next one says more: it waits for nothing, takes nobody's place and is tried once. */
         readonly urgency?: "progress"
       }
     ) => Effect.Effect<void, BotPortError>
-    readonly remove: (address: Address, message: MessageId) => Effect.Effect<void, BotPortError>
+    readonly remove: (
+      address: Address,
+      message: MessageId,
+      options?: CallLimits
+    ) => Effect.Effect<void, BotPortError>
     /** `null` takes the reaction back. */
     readonly react: (
       address: Address,
       message: MessageId,
-      emoji: string | null
+      emoji: string | null,
+      options?: CallLimits
     ) => Effect.Effect<void, BotPortError>
     /** Shown for 5 s. Costs nothing and waits for nothing; failures are the caller's to ignore. */
-    readonly typing: (address: Address) => Effect.Effect<void, BotPortError>
+    readonly typing: (address: Address, options?: CallLimits) => Effect.Effect<void, BotPortError>
     /**
      * A preview of what is being written, in a private chat: gone after 30 s or with the bot's next message. The
      * next one with the same `draftId` (not 0) takes its place; an empty text says that the bot is thinking.
@@ -80,12 +94,13 @@ export class BotPort extends Context.Service<
       address: Address,
       draftId: number,
       text: FormattedText,
-      options?: { readonly stop?: "offered" }
+      options?: CallLimits & { readonly stop?: "offered" }
     ) => Effect.Effect<void, BotPortError>
     readonly answerButton: (
       bot: BotKey,
       callbackId: string,
-      text?: string
+      text?: string,
+      options?: CallLimits
     ) => Effect.Effect<void, BotPortError>
     /**
      * Checks the size (20 MB) first, goes on where a connection broke, asks again for an address that expired,
@@ -98,7 +113,7 @@ export class BotPort extends Context.Service<
       commands: ReadonlyArray<BotCommand>,
       language?: string
     ) => Effect.Effect<void, BotPortError>
-    readonly identity: (bot: BotKey) => Effect.Effect<BotIdentity, BotPortError>
+    readonly identity: (bot: BotKey, options?: CallLimits) => Effect.Effect<BotIdentity, BotPortError>
   }
 >()("zapiska/telegram/BotPort") {
   /**
@@ -114,8 +129,9 @@ export class BotPort extends Context.Service<
 }
 
 /**
- * What is being done about one durable message. A dispatcher provides it to its calls: the place in the
- * pace is already taken, and `inFlight` says at any instant whether Telegram may be acting on it.
+ * What is being done about one durable message. A dispatcher provides it to its calls: the place in the pace is
+ * already taken, the call is tried once (its row is what is repeated), and `inFlight` says at any instant whether
+ * Telegram may be acting on it.
  */
 export interface Dispatched {
   inFlight: boolean
@@ -132,7 +148,7 @@ export type RecordedCall =
       readonly method: "send"
       readonly address: Address
       readonly content: OutgoingContent
-      readonly options: { readonly replyTo?: MessageId; readonly silent?: boolean }
+      readonly options: CallLimits & { readonly replyTo?: MessageId; readonly silent?: boolean }
       /** The id it was answered with. */
       readonly messageId: MessageId
     }
@@ -141,6 +157,7 @@ export type RecordedCall =
       readonly address: Address
       readonly message: MessageId
       readonly content: OutgoingContent
+      readonly deadline?: number
       readonly urgency?: "progress"
     }
   | { readonly method: "remove"; readonly address: Address; readonly message: MessageId }

@@ -5,7 +5,7 @@
 import { Clock, Effect } from "effect"
 import type { Address } from "../domain/Address.ts"
 import { MessageId } from "../domain/Ids.ts"
-import type { makeCalls } from "./BotCalls.ts"
+import { limitsOf, type makeCalls } from "./BotCalls.ts"
 import {
   captioningOf,
   type EditMethod,
@@ -23,6 +23,7 @@ import {
   type BotKey,
   type BotPort,
   type BotPortError,
+  type CallLimits,
   Dispatched,
   type OutgoingContent,
   type RichContent,
@@ -34,6 +35,7 @@ import { botName } from "./Bots.ts"
 import { contentLimits } from "./ContentLimits.ts"
 import type { PayloadOf } from "./GrammyApi.ts"
 import { normalise } from "./Outcome.ts"
+import { placesOf } from "./Pacer.ts"
 import { makePacking } from "./Packing.ts"
 
 type SendOptions = NonNullable<Parameters<BotPort["Service"]["send"]>[2]>
@@ -63,21 +65,22 @@ export const makeDelivery = Effect.fnUntraced(function* ({
   /** By bot: until when its server is taken to know no rich messages, in Unix milliseconds. */
   const withoutRich = new Map<string, number>()
 
-  const remove = (address: Address, message: MessageId) =>
+  const remove = (address: Address, message: MessageId, options?: CallLimits) =>
     ensure({
       bot: address,
       chat: address.chat,
       method: "deleteMessage",
       payload: { chat_id: address.chat, message_id: message },
       idempotent: true,
-      pace: "park"
+      pace: "park",
+      ...limitsOf(options)
     })
 
   const sendAs = Effect.fnUntraced(function* (
     address: Address,
     content: OutgoingContent,
     { method, payload }: Prepared<SendMethod>,
-    { replyTo, silent }: SendOptions
+    { replyTo, silent, ...limits }: SendOptions
   ): Effect.fn.Return<SentMessage, BotPortError> {
     const files = yield* pack(address.tenant, method, content)
     const sent = yield* call<SendMethod>({
@@ -95,7 +98,9 @@ export const makeDelivery = Effect.fnUntraced(function* ({
       } as unknown as PayloadOf<SendMethod>,
       idempotent: false,
       pace: "place",
-      files
+      cost: placesOf(content),
+      files,
+      ...limitsOf(limits)
     })
     const [first, ...others] = Array.isArray(sent) ? sent : [sent]
     if (first === undefined) return yield* new Ambiguous({ method, reason: "the answer names no message" })
@@ -131,8 +136,8 @@ export const makeDelivery = Effect.fnUntraced(function* ({
   })
 
   /** Takes the message away and says so: whoever holds the content sends it anew. Repeating it changes nothing. */
-  const replaced = (address: Address, message: MessageId, content: OutgoingContent) =>
-    remove(address, message).pipe(
+  const replaced = (address: Address, message: MessageId, content: OutgoingContent, options: CallLimits) =>
+    remove(address, message, options).pipe(
       Effect.catchTag("TargetGone", () => Effect.void),
       Effect.andThen(
         Effect.fail(
@@ -147,9 +152,9 @@ export const makeDelivery = Effect.fnUntraced(function* ({
   /** A message with a file says a text in its caption. */
   const captioned = (address: Address, message: MessageId, content: TextContent, options: EditOptions) =>
     content.text.text.length > contentLimits.caption
-      ? replaced(address, message, content)
+      ? replaced(address, message, content, options)
       : change(address, message, content, captioningOf(content), options).pipe(
-          Effect.catchIf(isOfAnotherKind, () => replaced(address, message, content))
+          Effect.catchIf(isOfAnotherKind, () => replaced(address, message, content, options))
         )
 
   const editOne = Effect.fnUntraced(function* (
@@ -161,12 +166,12 @@ export const makeDelivery = Effect.fnUntraced(function* ({
     const editing = editingOf(content)
     if (editing === undefined) {
       yield* pack(address.tenant, "editMessage", content)
-      return yield* replaced(address, message, content)
+      return yield* replaced(address, message, content, options)
     }
     yield* Effect.catchIf(change(address, message, content, editing, options), isOfAnotherKind, () =>
       content._tag === "Text"
         ? captioned(address, message, content, options)
-        : replaced(address, message, content)
+        : replaced(address, message, content, options)
     )
   })
 
@@ -228,7 +233,7 @@ export const makeDelivery = Effect.fnUntraced(function* ({
     options: EditOptions
   ) {
     yield* editOne(address, message, first, options)
-    yield* following(address, rest, {})
+    yield* following(address, rest, limitsOf(options))
   })
 
   const send: BotPort["Service"]["send"] = (address, content, options = {}) => {

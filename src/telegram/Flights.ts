@@ -9,13 +9,14 @@ import { reach } from "../ops/Failpoint.ts"
 import { type BotKey, BotPort, type BotPortError, Dispatched } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
 import { outboxDelay } from "./metrics.ts"
+import type { Due } from "./OutboxClaims.ts"
 import type { OutboxRow, Owner, Settled } from "./OutboxRows.ts"
-import { back, backoff, continued, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
+import { delayOf } from "./Retrying.ts"
+import { back, continued, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
 
 type Action = Exclude<Plan, { _tag: "Hold" }>
 
-interface Flight {
-  readonly row: OutboxRow
+interface Flight extends Due {
   readonly plan: Action
   readonly dispatched: Dispatched
   fiber?: Fiber.Fiber<void>
@@ -40,6 +41,9 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
   const finished: Array<Settled> = []
   const asking = yield* FiberHandle.make<void>()
   let health: Health = "well"
+  /** When each row that is tried again failed last, and when Telegram last did what one asked. Unix milliseconds. */
+  const failures = new Map<number, number>()
+  let served = 0
 
   const stop = (reason: string) =>
     Effect.suspend(() => {
@@ -51,6 +55,7 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
     Effect.gen(function* () {
       flights.delete(row.id)
       finished.push({ row, settlement })
+      if (settlement._tag !== "Back") failures.delete(row.id)
       if (settlement._tag === "BotStopped") yield* stop(settlement.reason)
       if (settlement._tag === "Dead" || settlement._tag === "Unknown" || settlement._tag === "ChatDead")
         yield* Effect.logWarning(`Outbox row ${row.id} ends as ${settlement._tag}: ${settlement.reason}`)
@@ -67,8 +72,11 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
   const failed = (row: OutboxRow, plan: Action, error: BotPortError) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      if (isSuspicious(error) && health === "well") health = "suspect"
-      yield* finish(row, settle(row, plan, error, { now, spread: yield* Random.next }))
+      const suspicious = isSuspicious(error)
+      if (suspicious && health === "well") health = "suspect"
+      const others = served > (failures.get(row.id) ?? Number.POSITIVE_INFINITY) ? "served" : "not served"
+      if (suspicious) failures.set(row.id, now)
+      yield* finish(row, settle(row, plan, error, { now, spread: yield* Random.next, others }))
     })
 
   const deliver = ({ row, plan, dispatched }: Flight) =>
@@ -86,6 +94,8 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
         onSuccess: (messageId) =>
           Effect.gen(function* () {
             const now = yield* Clock.currentTimeMillis
+            served = now
+            failures.delete(row.id)
             yield* Metric.update(outboxDelay, Math.max(now - row.created, 0) / 1_000)
             const { rest } = dispatched
             yield* finish(row, rest === undefined ? { _tag: "Sent", messageId } : continued(rest, now))
@@ -108,9 +118,9 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
       })
     )
 
-  const launch = (row: OutboxRow, plan: Action) =>
+  const launch = ({ row, urgency }: Due, plan: Action) =>
     Effect.suspend(() => {
-      const flight: Flight = { row, plan, dispatched: { inFlight: false } }
+      const flight: Flight = { row, urgency, plan, dispatched: { inFlight: false } }
       flights.set(row.id, flight)
       return Effect.map(Effect.forkDetach(deliver(flight)), (fiber) => {
         flight.fiber = fiber
@@ -119,11 +129,12 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
 
   /** Asks Telegram something harmless until it answers; then the outbox goes on. */
   const recover = Effect.gen(function* () {
-    for (let attempt = 0; health === "suspect"; attempt++) {
+    for (let attempt = 1; health === "suspect"; attempt++) {
+      // Asked once each time: what repeats it is this.
       const error = yield* Effect.match(port.identity(bot), {
         onSuccess: () => undefined,
         onFailure: (e) => e
-      })
+      }).pipe(Effect.provideService(Dispatched, { inFlight: false }))
       if (error === undefined) {
         health = "well"
         yield* Queue.offer(wake, undefined)
@@ -131,9 +142,8 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
         yield* stop(error.message)
       } else {
         const now = yield* Clock.currentTimeMillis
-        const wait =
-          "until" in error ? Math.max(error.until - now, 100) : backoff(attempt, yield* Random.next)
-        yield* Effect.sleep(wait)
+        const wait = "until" in error ? error.until - now : delayOf(attempt, yield* Random.next)
+        yield* Effect.sleep(Math.max(wait, 100))
       }
     }
   })
@@ -175,6 +185,9 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
     forget: (count: number) => void finished.splice(0, count),
     ids: () => [...flights.keys()],
     size: () => flights.size,
+    broadcasts: () => [...flights.values()].filter(({ urgency }) => urgency === "broadcast").length,
+    /** Whether Telegram failed at the row before, in this process. */
+    failedBefore: (row: OutboxRow) => failures.has(row.id),
     health: () => health
   }
 })

@@ -35,6 +35,8 @@ export interface CallOptions {
   readonly timeout: Duration.Input
   /** Sent along; the payload names them as `attach://<part>`. They get time of their own on top of `timeout`. */
   readonly files?: ReadonlyArray<Upload>
+  /** All the time there is, that of the files included. */
+  readonly within?: Duration.Input
 }
 
 export interface PollOptions {
@@ -165,10 +167,12 @@ const make = Effect.gen(function* () {
     const account = yield* bots.get(bot)
     const body = yield* bodyFor({ ...payload }, options.files)
     const url = `${rootOf(account)}/bot${Redacted.value(account.token)}/${method}`
-    const timeout = Duration.sum(
+    const needed = Duration.sum(
       Duration.fromInputUnsafe(options.timeout),
       Duration.millis(allowance(options.files))
     )
+    const timeout =
+      options.within === undefined ? needed : Duration.min(needed, Duration.fromInputUnsafe(options.within))
     return yield* observed(
       method,
       { ...options, timeout },

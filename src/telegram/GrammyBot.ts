@@ -4,7 +4,7 @@ import { CircuitBreaker } from "effect/persistence"
 import type { Opts } from "grammy/types"
 import { BotId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
-import { type CallsOptions, makeCalls } from "./BotCalls.ts"
+import { type CallsOptions, limitsOf, makeCalls } from "./BotCalls.ts"
 import { entitiesOf, threadOf } from "./BotPayload.ts"
 import { type BotKey, BotPort, Refused, TooLarge, Unauthorized } from "./BotPort.ts"
 import { contentLimits } from "./ContentLimits.ts"
@@ -39,7 +39,7 @@ const make = (options: CallsOptions) =>
       send: Effect.fn("BotPort.send")(delivery.send),
       edit: Effect.fn("BotPort.edit")(delivery.edit),
       remove: Effect.fn("BotPort.remove")(delivery.remove),
-      react: Effect.fn("BotPort.react")((address, message, emoji) =>
+      react: Effect.fn("BotPort.react")((address, message, emoji, options) =>
         ensure({
           bot: address,
           chat: address.chat,
@@ -50,28 +50,31 @@ const make = (options: CallsOptions) =>
             reaction: (emoji === null ? [] : [{ type: "emoji", emoji }]) as Emoji
           },
           idempotent: true,
-          pace: "park"
+          pace: "park",
+          ...limitsOf(options)
         })
       ),
 
-      typing: Effect.fn("BotPort.typing")((address) =>
+      typing: Effect.fn("BotPort.typing")((address, options) =>
         ensure({
           bot: address,
           chat: address.chat,
           method: "sendChatAction",
           payload: { chat_id: address.chat, action: "typing", ...threadOf(address.thread) },
           idempotent: true,
-          pace: "park"
+          pace: "park",
+          ...limitsOf(options)
         })
       ),
 
-      answerButton: Effect.fn("BotPort.answerButton")((bot, callbackId, text) =>
+      answerButton: Effect.fn("BotPort.answerButton")((bot, callbackId, text, options) =>
         ensure({
           bot,
           method: "answerCallbackQuery",
           payload: { callback_query_id: callbackId, ...(text === undefined ? {} : { text }) },
           idempotent: true,
-          pace: "free"
+          pace: "free",
+          ...limitsOf(options)
         })
       ),
 
@@ -101,7 +104,8 @@ const make = (options: CallsOptions) =>
           },
           idempotent: true,
           pace: "park",
-          urgency: "progress"
+          urgency: "progress",
+          ...limitsOf(options)
         })
       }),
 
@@ -131,8 +135,15 @@ const make = (options: CallsOptions) =>
         })
       ),
 
-      identity: Effect.fn("BotPort.identity")((bot) =>
-        call({ bot, method: "getMe", payload: undefined, idempotent: true, pace: "free" }).pipe(
+      identity: Effect.fn("BotPort.identity")((bot, options) =>
+        call({
+          bot,
+          method: "getMe",
+          payload: undefined,
+          idempotent: true,
+          pace: "free",
+          ...limitsOf(options)
+        }).pipe(
           // A token that is not even shaped like one is answered with 404.
           Effect.catchTag("Refused", (refused) =>
             Effect.fail(refused.code === 404 ? new Unauthorized({ method: "getMe" }) : refused)

@@ -13,6 +13,7 @@ import { TenantScope } from "../store/TenantScope.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
 import { dispatch } from "./Dispatcher.ts"
 import type { OutboxEntry, TracedEntry } from "./OutboxEntry.ts"
+import { insert } from "./OutboxInsert.ts"
 import * as Rows from "./OutboxRows.ts"
 import { Pacer } from "./Pacer.ts"
 
@@ -67,7 +68,7 @@ const make = Effect.gen(function* () {
     entries: ReadonlyArray<TracedEntry>
   ) {
     if (entries.length === 0) return
-    yield* scope.transaction(tenant, (sql) => Rows.insert(sql, tenant, entries))
+    yield* scope.transaction(tenant, (sql) => insert(sql, tenant, entries))
   })
 
   const together = yield* GroupCommit.make({
@@ -78,7 +79,7 @@ const make = Effect.gen(function* () {
         Map.groupBy(items, ({ tenant }) => tenant),
         ([tenant, ofTenant]) =>
           scope.transaction(tenant, (sql) =>
-            Rows.insert(
+            insert(
               sql,
               tenant,
               ofTenant.map(({ entry, span }) => ({ ...entry, span }))

@@ -25,6 +25,10 @@ export const OutboxEntry = Schema.Struct({
    * once after each kill while it was being sent (`Settlement.killed`). Each time counts as `unknown`.
    */
   delivery: Schema.Literals(["result", "chatter"]),
+  /**
+   * `broadcast`: nobody asked for it, so that it leaves the bot's budget to those who did. Absent: `interactive`.
+   */
+  urgency: Schema.optionalKey(Schema.Literals(["interactive", "broadcast"])),
   action: OutboxAction
 })
 export type OutboxEntry = typeof OutboxEntry.Type

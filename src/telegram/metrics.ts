@@ -39,3 +39,12 @@ export const outboxDelay = Metric.histogram("outbox_delay_seconds", {
   description: "Time from a row's creation until Telegram accepted it",
   boundaries: seconds
 })
+/** Failed calls and rows that were not repeated (yet), because the bot repeats too much already. */
+export const repeatsRefused = Metric.counter("bot_repeats_refused_total", {
+  description: "Repetitions that had to wait, or were left out, because the bot's retry budget was spent",
+  incremental: true
+})
+/** 0 while the circuit is closed. Of several bots, the one that changed last. */
+export const breakerNextTry = Metric.gauge("bot_breaker_next_try_timestamp_seconds", {
+  description: "When a bot whose circuit is open tries Telegram again, as Unix time"
+})

@@ -263,7 +263,8 @@ describe("Outbox", () => {
         server.rules.push(({ method, payload }) => {
           if (method !== "sendMessage" || met.has(payload.text)) return undefined
           met.add(payload.text)
-          return faults[met.size % faults.length]
+          // Half of them: a bot that fails at everything is not let to repeat it all.
+          return met.size % 2 === 0 ? faults[(met.size / 2) % faults.length] : undefined
         })
         const keys = Array.from({ length: 30 }, (_, index) => `m${index}`)
         yield* enqueue(...keys.map((key, index) => entry(key, { chat: 1 + (index % 10) })))
@@ -308,7 +309,7 @@ describe("Outbox", () => {
         yield* become({ gone: "sent" })
         assert.deepStrictEqual(
           server.calls.map(({ method }) => method),
-          ["editMessageText", "editMessageText", "editMessageText", "sendMessage"]
+          ["editMessageText", "getMe", "editMessageText", "editMessageText", "sendMessage"]
         )
       })
     )

@@ -3,9 +3,9 @@ import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
-import * as Pace from "../../src/telegram/Pacer.ts"
+import * as Pace from "../../src/telegram/PaceRules.ts"
+import { Pacer } from "../../src/telegram/Pacer.ts"
 
-const { Pacer } = Pace
 const bot = { tenant: defaultTenant, app: defaultApp }
 const chats = [1, 2, 3, -4].map((id) => ChatId.make(id))
 
@@ -18,7 +18,7 @@ const wishes: fc.Arbitrary<ReadonlyArray<Wish>> = fc.array(
   fc.record({
     after: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 900 }), fc.integer({ min: 0, max: 20_000 })),
     chat: fc.constantFrom(...chats),
-    urgency: fc.constantFrom<Pace.Urgency>("reply", "broadcast")
+    urgency: fc.constantFrom<Pace.Urgency>("interactive", "broadcast")
   }),
   { maxLength: 120 }
 )
@@ -30,7 +30,7 @@ const through = (all: ReadonlyArray<Wish>) =>
     const sent: Array<{ readonly at: number; readonly chat: ChatId; readonly urgency: Pace.Urgency }> = []
     for (const { after, chat, urgency } of all) {
       yield* TestClock.adjust(after)
-      const place = yield* pacer.take(bot, chat, urgency)
+      const place = yield* pacer.take(bot, { chat, urgency })
       if (place._tag === "Taken") sent.push({ at: yield* Clock.currentTimeMillis, chat, urgency })
     }
     return sent
@@ -63,15 +63,18 @@ describe("Pacer", () => {
 
   it.live("never lets more than twenty a minute into a group", () =>
     property(fc.array(fc.integer({ min: 0, max: 2_500 }), { minLength: 30, maxLength: 120 }), (gaps) =>
-      Effect.map(through(gaps.map((after) => ({ after, chat: chats[3]!, urgency: "reply" }))), (sent) => {
-        assert.isAtMost(
-          most(
-            sent.map(({ at }) => at),
-            60_000
-          ),
-          20
-        )
-      })
+      Effect.map(
+        through(gaps.map((after) => ({ after, chat: chats[3]!, urgency: "interactive" }))),
+        (sent) => {
+          assert.isAtMost(
+            most(
+              sent.map(({ at }) => at),
+              60_000
+            ),
+            20
+          )
+        }
+      )
     )
   )
 
@@ -83,12 +86,12 @@ describe("Pacer", () => {
           (after, index): Wish => ({
             after,
             chat: ChatId.make(1_000 + index),
-            urgency: index % 5 === 0 ? "reply" : "broadcast"
+            urgency: index % 5 === 0 ? "interactive" : "broadcast"
           })
         )
         const sent = yield* through(all)
-        const replies = all.filter(({ urgency }) => urgency === "reply").length
-        assert.strictEqual(sent.filter(({ urgency }) => urgency === "reply").length, replies)
+        const replies = all.filter(({ urgency }) => urgency === "interactive").length
+        assert.strictEqual(sent.filter(({ urgency }) => urgency === "interactive").length, replies)
         sent.forEach(({ at, urgency }, index) => {
           const before = sent.slice(0, index).filter((other) => other.at > at - 1_000).length
           if (urgency === "broadcast") assert.isBelow(before, 28)
@@ -100,7 +103,7 @@ describe("Pacer", () => {
   it.live("decides for a chat as if the others were not there", () =>
     property(wishes, (all) =>
       Effect.gen(function* () {
-        const replies = all.map((wish) => ({ ...wish, urgency: "reply" as const }))
+        const replies = all.map((wish) => ({ ...wish, urgency: "interactive" as const }))
         const together = yield* through(replies)
         for (const chat of chats) {
           let waited = 0
@@ -124,12 +127,12 @@ describe("Pacer", () => {
         const pacer = yield* Pacer
         for (const { after, chat, urgency } of all) {
           yield* TestClock.adjust(after)
-          const place = yield* pacer.take(bot, chat, urgency)
+          const place = yield* pacer.take(bot, { chat, urgency })
           if (place._tag === "Taken") continue
           yield* TestClock.adjust(place.at - (yield* Clock.currentTimeMillis) - 1)
-          assert.strictEqual((yield* pacer.take(bot, chat, urgency))._tag, "Later")
+          assert.strictEqual((yield* pacer.take(bot, { chat, urgency }))._tag, "Later")
           yield* TestClock.adjust(1)
-          assert.strictEqual((yield* pacer.take(bot, chat, urgency))._tag, "Taken")
+          assert.strictEqual((yield* pacer.take(bot, { chat, urgency }))._tag, "Taken")
         }
       }).pipe(Effect.provide(Pacer.layer))
     )
@@ -142,10 +145,14 @@ describe("Pacer", () => {
       const until = yield* pacer.park(bot, one, 7)
       assert.isAtLeast(until, 7_050)
       yield* TestClock.adjust(until - 1)
-      assert.deepStrictEqual(yield* pacer.take(bot, one, "reply"), { _tag: "Later", at: until })
-      assert.strictEqual((yield* pacer.take(bot, two, "reply"))._tag, "Taken")
+      assert.deepStrictEqual(yield* pacer.take(bot, { chat: one, urgency: "interactive" }), {
+        _tag: "Later",
+        at: until,
+        because: "parked"
+      })
+      assert.strictEqual((yield* pacer.take(bot, { chat: two, urgency: "interactive" }))._tag, "Taken")
       yield* TestClock.adjust(1)
-      assert.strictEqual((yield* pacer.take(bot, one, "reply"))._tag, "Taken")
+      assert.strictEqual((yield* pacer.take(bot, { chat: one, urgency: "interactive" }))._tag, "Taken")
     }).pipe(Effect.provide(Pacer.layer))
   )
 
@@ -166,11 +173,11 @@ describe("Pacer", () => {
         yield* TestClock.adjust("1 second")
       }
       // The first and the third are two seconds apart.
-      assert.strictEqual((yield* pacer.take(bot, other, "reply"))._tag, "Taken")
+      assert.strictEqual((yield* pacer.take(bot, { chat: other, urgency: "interactive" }))._tag, "Taken")
       yield* TestClock.adjust("1 minute")
       const deadlines = yield* Effect.forEach(chats.slice(0, 3), (chat) => pacer.park(bot, chat, 5))
-      const place = yield* pacer.take(bot, other, "reply")
-      assert.deepStrictEqual(place, { _tag: "Later", at: Math.max(...deadlines) })
+      const place = yield* pacer.take(bot, { chat: other, urgency: "interactive" })
+      assert.deepStrictEqual(place, { _tag: "Later", at: Math.max(...deadlines), because: "parked" })
     }).pipe(Effect.provide(Pacer.layer))
   )
 
@@ -178,21 +185,25 @@ describe("Pacer", () => {
     Effect.gen(function* () {
       const pacer = yield* Pacer
       const chat = chats[0]!
-      for (let sent = 0; sent < 3; sent++) yield* pacer.take(bot, chat, "reply")
-      const soon = yield* Effect.forkChild(pacer.wait(bot, chat, "reply", "5 seconds"), {
+      for (let sent = 0; sent < 3; sent++) yield* pacer.take(bot, { chat, urgency: "interactive" })
+      const soon = yield* Effect.forkChild(pacer.wait(bot, { chat, urgency: "interactive" }, "5 seconds"), {
         startImmediately: true
       })
       yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* Fiber.join(soon))._tag, "Taken")
       yield* pacer.park(bot, chat, 60)
-      assert.strictEqual((yield* pacer.wait(bot, chat, "reply", "5 seconds"))._tag, "Later")
+      assert.strictEqual(
+        (yield* pacer.wait(bot, { chat, urgency: "interactive" }, "5 seconds"))._tag,
+        "Later"
+      )
     }).pipe(Effect.provide(Pacer.layer))
   )
 
   it.effect("forgets chats that are idle, and no others", () =>
     Effect.gen(function* () {
       const pacer = yield* Pacer
-      for (let id = 1; id <= 5_000; id++) yield* pacer.take(bot, ChatId.make(id), "reply")
+      for (let id = 1; id <= 5_000; id++)
+        yield* pacer.take(bot, { chat: ChatId.make(id), urgency: "interactive" })
       yield* pacer.park(bot, ChatId.make(-7), 300)
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* pacer.size, 1)
@@ -207,13 +218,14 @@ describe("Pacer", () => {
       sent: fc
         .uniqueArray(fc.integer({ min: 0, max: 100_000 }), { maxLength: 20 })
         .map((all) => all.sort((a, b) => a - b)),
-      parkedUntil: fc.integer({ min: 0, max: 100_000 })
+      parkedUntil: fc.integer({ min: 0, max: 100_000 }),
+      wantedUntil: fc.integer({ min: 0, max: 100_000 })
     })
     fc.assert(
       fc.property(pace, fc.integer({ min: 0, max: 200_000 }), (chat, now) => {
         if (!Pace.isIdle(chat, now)) return
-        const forgotten = Pace.readyAt(Pace.freshBot, Pace.freshChat, "reply")
-        assert.isAtMost(Math.max(Pace.readyAt(Pace.freshBot, chat, "reply"), forgotten), now)
+        const forgotten = Pace.readyAt(Pace.freshBot, Pace.freshChat, "interactive")
+        assert.isAtMost(Math.max(Pace.readyAt(Pace.freshBot, chat, "interactive"), forgotten), now)
       })
     )
   })

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import fc from "fast-check"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { ChatId, MessageId } from "../../src/domain/Ids.ts"
 import {
@@ -17,8 +16,8 @@ import {
   Unreachable
 } from "../../src/telegram/BotPort.ts"
 import {
-  backoff,
   doubt,
+  enough,
   isSuspicious,
   killed,
   planOf,
@@ -32,8 +31,9 @@ const edit = { _tag: "Edit", message: MessageId.make(1), content } as const
 const method = "sendMessage"
 const reason = "because"
 const now = 1_000_000
-const options = { now, spread: 1 }
-const row = { delivery: "result", doubted: false, attempts: 0 } as const
+const options = { now, spread: 1, others: "not served" } as const
+const chat = ChatId.make(1)
+const row = { delivery: "result", doubted: false, attempts: 0, chat, created: now } as const
 
 const table: ReadonlyArray<readonly [BotPortError, Settlement["_tag"], Settlement["_tag"]]> = [
   [new RateLimited({ method, until: now + 9_000 }), "Back", "Back"],
@@ -66,7 +66,7 @@ describe("Settlement", () => {
 
   it("waits as long as Telegram asked, without counting a try", () => {
     const settlement = settle(row, send, new RateLimited({ method, until: now + 9_000 }), options)
-    assert.deepInclude(settlement, { notBefore: now + 9_000, tried: false, doubted: false })
+    assert.deepInclude(settlement, { notBefore: now + 9_000, tried: false, doubted: false, parked: true })
   })
 
   it("doubts a result once, then leaves it unknown; chatter at once", () => {
@@ -89,14 +89,51 @@ describe("Settlement", () => {
   it("edits the status message only when it is known to be there", () => {
     const action = { _tag: "Resolve", status: "s", content } as const
     const messageId = MessageId.make(7)
-    assert.deepStrictEqual(planOf(action, { state: "sent", messageId }), {
+    assert.deepStrictEqual(planOf(action, row, { state: "sent", chat, messageId }), {
       _tag: "Edit",
       message: messageId,
       content
     })
-    assert.deepStrictEqual(planOf(action, { state: "sending" }), { _tag: "Hold" })
-    for (const status of [undefined, { state: "unknown" }, { state: "dead", messageId }, { state: "sent" }])
-      assert.deepStrictEqual(planOf(action, status), { _tag: "Send", content })
+    assert.deepStrictEqual(planOf(action, row, { state: "sending", chat }), { _tag: "Hold" })
+    const elsewhere = { state: "sent", chat: ChatId.make(2), messageId }
+    for (const status of [
+      undefined,
+      { state: "unknown", chat },
+      { state: "dead", chat, messageId },
+      { state: "sent", chat },
+      elsewhere
+    ])
+      assert.deepStrictEqual(planOf(action, row, status), { _tag: "Send", content })
+  })
+
+  it("uses no message's id in a group that moved, for it is another message's there", () => {
+    const moved = { chat, movedFrom: ChatId.make(-5) }
+    const message = MessageId.make(7)
+    assert.deepStrictEqual(planOf({ _tag: "Edit", message, content }, moved, undefined), send)
+    assert.deepStrictEqual(planOf({ _tag: "Send", replyTo: message, content }, moved, undefined), send)
+    assert.deepStrictEqual(planOf({ _tag: "Send", replyTo: message, content }, { chat }, undefined), {
+      ...send,
+      replyTo: message
+    })
+  })
+
+  it("follows a group once", () => {
+    const error = new Migrated({ method, to: ChatId.make(-100) })
+    assert.deepInclude(settle(row, send, error, options), { _tag: "ChatMoved", to: ChatId.make(-100) })
+    assert.strictEqual(settle({ ...row, movedFrom: ChatId.make(-5) }, send, error, options)._tag, "Dead")
+  })
+
+  it("ends what fails for ever while others are served, and nothing in an outage of hours", () => {
+    const error = new Unavailable({ method, reason })
+    const tried = (attempts: number, others: "served" | "not served", age = 0) =>
+      settle({ ...row, attempts, created: now - age }, send, error, { ...options, others })
+    assert.strictEqual(tried(enough.tries - 2, "served")._tag, "Back")
+    const dead = tried(enough.tries - 1, "served")
+    assert.deepInclude(dead, { _tag: "Dead" })
+    assert.include("reason" in dead ? dead.reason : "", "20 tries")
+    assert.strictEqual(tried(1_000, "not served", enough.lonely - 1)._tag, "Back")
+    assert.strictEqual(tried(1, "not served", 30 * enough.lonely)._tag, "Back")
+    assert.strictEqual(tried(enough.tries - 1, "not served", enough.lonely)._tag, "Dead")
   })
 
   it("suspects Telegram after failures of the network or its servers, never after a refusal", () => {
@@ -104,16 +141,6 @@ describe("Settlement", () => {
     assert.deepStrictEqual(
       suspicious.map(({ _tag }) => _tag),
       ["CircuitOpen", "Unavailable", "Ambiguous"]
-    )
-  })
-
-  it("waits longer from try to try, from half a second to half a minute", () => {
-    fc.assert(
-      fc.property(fc.nat(10_000), fc.double({ min: 0, max: 1, noNaN: true }), (attempts, spread) => {
-        assert.isAtLeast(backoff(attempts, spread), 500)
-        assert.isAtMost(backoff(attempts, spread), 30_000)
-        assert.isAtMost(backoff(attempts, spread), backoff(attempts + 1, spread))
-      })
     )
   })
 })

@@ -1,0 +1,49 @@
+/** The outbox in order of priority; chats nobody can be written to in, and groups that moved. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  for (const statement of [
+    // `priority`: 0 messages to people, 1 edits that end something, 2 what nobody asked for. `cost`: places in the
+    // pace. `parked_at`: when Telegram asked for the silence until `not_before`; null where we wait of our own
+    // accord. `moved_from`: the chat the row was written for, where that has another id now.
+    `ALTER TABLE outbox
+      ADD COLUMN priority smallint NOT NULL DEFAULT 0 CHECK (priority BETWEEN 0 AND 2),
+      ADD COLUMN cost smallint NOT NULL DEFAULT 1 CHECK (cost > 0),
+      ADD COLUMN parked_at timestamptz,
+      ADD COLUMN moved_from bigint`,
+    `CREATE INDEX outbox_next ON outbox (tenant_id, bot_id, priority, id) WHERE state = 'pending'`,
+    `CREATE INDEX outbox_settled ON outbox (tenant_id, settled_at) WHERE state IN ('sent', 'unknown', 'dead')`,
+    `CREATE INDEX outbox_undelivered ON outbox (tenant_id, id)
+      WHERE state IN ('unknown', 'dead') AND error <> 'superseded'`,
+    // Chats that refuse the bot, until somebody speaks there again.
+    `CREATE TABLE unreachable_chats (
+      tenant_id text NOT NULL REFERENCES tenants,
+      bot_id bigint NOT NULL,
+      chat_id bigint NOT NULL,
+      reason text NOT NULL,
+      marked_at timestamptz NOT NULL DEFAULT now(),
+      PRIMARY KEY (tenant_id, bot_id, chat_id)
+    )`,
+    // Groups that became supergroups: what is still addressed to the old id goes to the new one.
+    `CREATE TABLE chat_moves (
+      tenant_id text NOT NULL REFERENCES tenants,
+      bot_id bigint NOT NULL,
+      chat_id bigint NOT NULL,
+      moved_to bigint NOT NULL CHECK (moved_to <> chat_id),
+      moved_at timestamptz NOT NULL DEFAULT now(),
+      PRIMARY KEY (tenant_id, bot_id, chat_id)
+    )`,
+    ...["unreachable_chats", "chat_moves"].flatMap((table) => [
+      `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`,
+      `ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`,
+      `CREATE POLICY tenant_isolation ON ${table}
+        USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
+        WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO zapiska_runtime`
+    ])
+  ]) {
+    yield* sql.unsafe(statement)
+  }
+})
