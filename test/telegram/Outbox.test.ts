@@ -57,7 +57,7 @@ const recording = Outbox.layer.pipe(
 )
 const over = (server: Faulty.FaultyServer) =>
   Outbox.layer.pipe(
-    Layer.provideMerge(GrammyBot.layer({ timeout: "300 millis" })),
+    Layer.provideMerge(GrammyBot.layer({ timeout: "5 seconds" })),
     Layer.provideMerge(Pacer.layer),
     Layer.provide(OutgoingFiles.layerMemory(new Map())),
     Layer.provide(GrammyApi.layer),
