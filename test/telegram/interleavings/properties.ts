@@ -4,7 +4,7 @@ import { Effect, type Scope } from "effect"
 import fc from "fast-check"
 import type { Signals } from "../../../src/store/Signals.ts"
 import type { TenantScope } from "../../../src/store/TenantScope.ts"
-import { freshBot, freshChat, isGroup, readyAt, spend } from "../../../src/telegram/Pacer.ts"
+import { freshBot, freshChat, isGroup, readyAt, spend } from "../../../src/telegram/PaceRules.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import type { Happened, Row } from "./Evidence.ts"
 import { anything, judge, onlyParks, parkedPlaces, play, type Scenario } from "./Scenario.ts"
@@ -67,7 +67,7 @@ const late = (rows: ReadonlyArray<Row & { readonly created: number }>, happened:
   const at = new Map(happened.map((one) => [one.text, one.at]))
   let pace = freshChat
   return rows.flatMap((row) => {
-    const due = Math.max(row.created, readyAt(freshBot, pace, "reply"))
+    const due = Math.max(row.created, readyAt(freshBot, pace, "interactive"))
     pace = spend(freshBot, pace, { group: isGroup(row.chat as never), now: due }).chat
     const came = at.get(row.text) ?? Number.POSITIVE_INFINITY
     return came <= due + noticed ? [] : [`${row.key} to ${row.chat} came ${came - due} ms late`]
