@@ -1,7 +1,7 @@
 /** Everything the bot says, in each language it speaks. */
 import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
-import type { NoteSummary } from "../domain/Note.ts"
+import type { NoteSummary, Revision } from "../domain/Note.ts"
 
 export interface Texts {
   readonly collecting: (seconds: number) => FormattedText
@@ -25,7 +25,8 @@ export interface Texts {
     readonly last: NoteSummary | undefined
   }) => FormattedText
   readonly recent: (notes: ReadonlyArray<NoteSummary>) => FormattedText
-  readonly undone: (message: string) => FormattedText
+  /** `change`: a note taken back is gone, a change taken back leaves its note. */
+  readonly undone: (title: string, change: Revision["kind"]) => FormattedText
   readonly nothingToUndo: FormattedText
   readonly undoConflict: (later: ReadonlyArray<string>) => FormattedText
   readonly noteGone: FormattedText
@@ -37,6 +38,9 @@ export interface Texts {
   readonly leftOut: (path: string, reason: string) => FormattedText
   readonly commands: Readonly<Record<CommandName, string>>
 }
+
+/** Of such a revision the note outlives the undoing. */
+const onlyChanges: ReadonlySet<Revision["kind"]> = new Set(["edit", "amend"])
 
 export const commandNames = ["start", "help", "note", "done", "status", "undo", "recent"] as const
 export type CommandName = (typeof commandNames)[number]
@@ -104,7 +108,11 @@ const en: Texts = {
     notes.length === 0
       ? plain("No notes yet. Send me something.")
       : compose(bold("Latest notes"), "\n", ...list(notes)),
-  undone: (message) => compose("↩️ Taken back: ", bold(message)),
+  undone: (title, change) =>
+    compose(
+      onlyChanges.has(change) ? "↩️ The change is taken back, the note stays: " : "↩️ Taken back: ",
+      bold(title)
+    ),
   nothingToUndo: plain("There is nothing of yours to take back."),
   undoConflict: (later) =>
     compose(
@@ -182,7 +190,11 @@ const ru: Texts = {
     notes.length === 0
       ? plain("Заметок пока нет. Пришлите мне что-нибудь.")
       : compose(bold("Последние заметки"), "\n", ...list(notes)),
-  undone: (message) => compose("↩️ Отменено: ", bold(message)),
+  undone: (title, change) =>
+    compose(
+      onlyChanges.has(change) ? "↩️ Изменение отменено, заметка осталась: " : "↩️ Отменено: ",
+      bold(title)
+    ),
   nothingToUndo: plain("Отменять нечего."),
   undoConflict: (later) =>
     compose("Ту же заметку меняли и позже, это тоже отменится:\n", ...later.map((one) => `• ${one}\n`)),

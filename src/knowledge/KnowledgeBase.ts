@@ -2,57 +2,24 @@
  * Notes as files on the revision log. Every method joins the caller's transaction, so that a note and
  * everything that announces it are durable together or not at all.
  */
-import { Context, Effect, Layer, Option, Schema, type Stream } from "effect"
-import type { SqlClient, SqlError, Statement } from "effect/sql"
-import { type BotId, type ChatId, type MessageId, NoteId, RevisionNumber } from "../domain/Ids.ts"
+import { Context, Effect, Layer, type Option, type Stream } from "effect"
+import type { SqlError } from "effect/sql"
+import type { BotId, ChatId, MessageId, NoteId, RevisionNumber } from "../domain/Ids.ts"
 import type { Author, NoteDraft, NoteMedia, NoteMember, NoteSummary, Revision } from "../domain/Note.ts"
-import { TenantScope } from "../store/TenantScope.ts"
-import { amendNote } from "./Amending.ts"
-import { Blobs } from "./Blobs.ts"
-import { cleanDraft, cleanText, render } from "./NoteFile.ts"
-import { pathProblem } from "./NotePath.ts"
-import * as NoteRows from "./NoteRows.ts"
+import type { TenantScope } from "../store/TenantScope.ts"
+import type { Blobs } from "./Blobs.ts"
+import type {
+  FileUnknown,
+  NoteUnknown,
+  PathRefused,
+  RevisionUnknown,
+  UndoConflict
+} from "./KnowledgeErrors.ts"
+import { makeReading } from "./NoteReading.ts"
+import { makeWriting } from "./NoteWriting.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "./RevisionLog.ts"
-import { isStorable, revisions, takeNumbers } from "./Rows.ts"
-import * as Search from "./Search.ts"
-import * as Undo from "./Undo.ts"
 
-export class NoteUnknown extends Schema.TaggedError<NoteUnknown>()("NoteUnknown", { id: NoteId }) {
-  override get message() {
-    return `There is no note ${this.id}; it may have been removed`
-  }
-}
-export class FileUnknown extends Schema.TaggedError<FileUnknown>()("FileUnknown", { path: Schema.String }) {
-  override get message() {
-    return `There is no file ${JSON.stringify(this.path)} in this knowledge base`
-  }
-}
-export class PathRefused extends Schema.TaggedError<PathRefused>()("PathRefused", {
-  path: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `${JSON.stringify(this.path)} cannot be the path of a note: ${this.reason}`
-  }
-}
-export class RevisionUnknown extends Schema.TaggedError<RevisionUnknown>()("RevisionUnknown", {
-  number: RevisionNumber
-}) {
-  override get message() {
-    return `There is no revision ${this.number} to undo`
-  }
-}
-/** A later revision touched the same files; undoing would take that back too. */
-export class UndoConflict extends Schema.TaggedError<UndoConflict>()("UndoConflict", {
-  number: RevisionNumber,
-  later: Schema.Array(Schema.Struct({ number: RevisionNumber, message: Schema.String, path: Schema.String }))
-}) {
-  override get message() {
-    return `Revision ${this.number} was followed by changes to the same files: ${this.later
-      .map((one) => `${one.number} (${one.message})`)
-      .join(", ")}`
-  }
-}
+export * from "./KnowledgeErrors.ts"
 
 /** Who wrote it, when (Unix milliseconds) and the commit message. */
 export interface RevisionMeta {
@@ -183,243 +150,7 @@ export class KnowledgeBase extends Context.Service<
   )
 }
 
-const problemOfMedia = (media: ReadonlyArray<NoteMedia>): string | undefined => {
-  for (const { path } of media) {
-    const problem = path.startsWith("media/") ? pathProblem(path) : "it is not below media/"
-    if (problem !== undefined) return `a media path was refused: ${problem}`
-  }
-  return undefined
-}
-
-/** What a revision says of itself, as it can be stored. */
-const said = (meta: RevisionMeta) => ({
-  author: { name: cleanText(meta.author.name), email: cleanText(meta.author.email) },
-  date: meta.date,
-  message: cleanText(meta.message)
-})
-
 const make = Effect.gen(function* () {
-  const scope = yield* TenantScope
-  const blobs = yield* Blobs
-  const log = yield* RevisionLog
-
-  /** Runs `body` with the note as it is once nobody else can change it. */
-  const withNote = <A, E>(
-    key: KnowledgeBaseKey,
-    id: NoteId,
-    body: (sql: SqlClient.SqlClient, note: NoteRows.StoredNote) => Effect.Effect<A, E>
-  ) =>
-    scope.transaction(key.tenant, (sql) =>
-      Effect.gen(function* () {
-        yield* log.lockHead(key)
-        const note = yield* NoteRows.noteById(sql, key, id)
-        if (note === undefined) return yield* new NoteUnknown({ id })
-        return yield* body(sql, note)
-      })
-    )
-
-  const present = (note: NoteRows.StoredNote) =>
-    note.removed ? Effect.fail(new NoteUnknown({ id: note.id })) : Effect.succeed(note)
-
-  const ofMember = (
-    key: KnowledgeBaseKey,
-    condition: (sql: SqlClient.SqlClient) => Statement.Fragment,
-    bot: BotId | undefined,
-    which: "present" | "any"
-  ) =>
-    scope.transaction(key.tenant, (sql) =>
-      Effect.map(
-        NoteRows.noteWithMember(
-          sql,
-          key,
-          sql`${condition(sql)} AND ${bot === undefined ? sql`true` : sql`m.bot_id = ${bot}::bigint`}`,
-          which === "present" ? sql`NOT n.removed` : sql`true`
-        ),
-        (note) => Option.map(Option.fromUndefinedOr(note), NoteRows.summaryOf)
-      )
-    )
-
-  const writeAll = Effect.fnUntraced(function* (key: KnowledgeBaseKey, added: ReadonlyArray<NewNote>) {
-    const problem = problemOfMedia(added.flatMap(({ draft }) => draft.media))
-    if (problem !== undefined) return yield* Effect.die(new Error(problem))
-    const drafts = added.map(({ draft }) => cleanDraft(draft))
-    return yield* scope.transaction(key.tenant, (sql) =>
-      Effect.gen(function* () {
-        // The numbers lock the head, so what needs no lock comes before them.
-        const texts = yield* blobs.putAll(key.tenant, drafts.map(render))
-        const numbers = yield* takeNumbers(sql, key, added.length)
-        return yield* Effect.forEach(added, ({ meta }, index) =>
-          Effect.gen(function* () {
-            const draft = drafts[index]!
-            const revision = numbers[index]!
-            const path = yield* NoteRows.insertNote(sql, key, {
-              draft,
-              blob: texts[index]!,
-              revision: { ...said(meta), kind: "note", number: revision }
-            })
-            const { id, title, category, tags, created, updated } = draft
-            return { id, path, title, category, tags, created, updated, revision }
-          })
-        )
-      })
-    )
-  })
-
-  return KnowledgeBase.of({
-    write: Effect.fn("KnowledgeBase.write")((key, draft, meta) =>
-      Effect.map(writeAll(key, [{ draft, meta }]), ([note]) => note!)
-    ),
-
-    writeAll: Effect.fn("KnowledgeBase.writeAll")(writeAll),
-
-    amend: Effect.fn("KnowledgeBase.amend")(function* (key, id, change, meta) {
-      const problem = problemOfMedia(change.media)
-      if (problem !== undefined) return yield* Effect.die(new Error(problem))
-      const revision = { ...said(meta), kind: meta.kind }
-      return yield* withNote(key, id, (sql, stored) =>
-        Effect.gen(function* () {
-          const note = yield* present(stored)
-          return NoteRows.summaryOf(yield* amendNote({ blobs, log }, sql, key, note, change, revision))
-        })
-      )
-    }),
-
-    note: Effect.fn("KnowledgeBase.note")(function* (key, id) {
-      const note = yield* scope.transaction(key.tenant, (sql) => NoteRows.noteById(sql, key, id))
-      if (note === undefined || note.removed) return yield* new NoteUnknown({ id })
-      return NoteRows.summaryOf(note)
-    }),
-
-    noteOfMessage: Effect.fn("KnowledgeBase.noteOfMessage")((key, chat, message, bot) =>
-      ofMember(
-        key,
-        (sql) => sql`m.chat_id = ${chat}::bigint AND m.message_id = ${message}::bigint`,
-        bot,
-        "any"
-      )
-    ),
-
-    noteOfAlbum: Effect.fn("KnowledgeBase.noteOfAlbum")((key, chat, albumId, bot) =>
-      ofMember(
-        key,
-        (sql) => sql`m.chat_id = ${chat}::bigint AND m.album_id = ${cleanText(albumId)}`,
-        bot,
-        "present"
-      )
-    ),
-
-    correspondent: Effect.fn("KnowledgeBase.correspondent")((key, path) =>
-      scope.transaction(key.tenant, (sql) =>
-        Effect.map(NoteRows.correspondent(sql, key, path), Option.fromUndefinedOr)
-      )
-    ),
-
-    count: Effect.fn("KnowledgeBase.count")((key) =>
-      scope.transaction(key.tenant, (sql) => NoteRows.count(sql, key))
-    ),
-
-    recent: Effect.fn("KnowledgeBase.recent")(function* (key, limit) {
-      const found = yield* scope.transaction(key.tenant, (sql) =>
-        NoteRows.notes(
-          sql,
-          key,
-          sql`NOT n.removed`,
-          sql`ORDER BY n.created_ms DESC, n.number DESC, n.note_id LIMIT ${limit}`
-        )
-      )
-      return found.map(NoteRows.summaryOf)
-    }),
-
-    read: Effect.fn("KnowledgeBase.read")((key, path) =>
-      scope.transaction(key.tenant, () =>
-        Effect.gen(function* () {
-          const file = yield* log.file(key, path)
-          const bytes = file && (yield* blobs.get(key.tenant, [file.blob])).get(file.blob)
-          return bytes ?? (yield* new FileUnknown({ path }))
-        })
-      )
-    ),
-
-    move: Effect.fn("KnowledgeBase.move")(function* (key, id, to, meta) {
-      const problem = to.endsWith(".md") ? pathProblem(to) : "a note's file name ends in .md"
-      if (problem !== undefined) return yield* new PathRefused({ path: to, reason: problem })
-      return yield* withNote(key, id, (sql, stored) =>
-        Effect.gen(function* () {
-          const note = yield* present(stored)
-          if (to === note.path) return NoteRows.summaryOf(note)
-          const onlyCase = to.toLowerCase() === note.path.toLowerCase()
-          if (!onlyCase && (yield* NoteRows.freePath(sql, key, [to])) === undefined)
-            return yield* new PathRefused({ path: to, reason: "it is taken" })
-          const file = yield* log.file(key, note.path)
-          if (file === undefined) return yield* Effect.die(new Error(`note ${id} has no file`))
-          const files = [
-            { ...file, blob: null },
-            { ...file, path: to }
-          ]
-          const revision = yield* log.append(key, { ...said(meta), kind: "move", files })
-          yield* NoteRows.placeNote(sql, key, id, { path: to, number: revision })
-          return { ...NoteRows.summaryOf(note), path: to, revision }
-        })
-      )
-    }),
-
-    remove: Effect.fn("KnowledgeBase.remove")(function* (key, id, meta) {
-      return yield* withNote(key, id, (sql, stored) =>
-        Effect.gen(function* () {
-          const note = yield* present(stored)
-          const files = [{ path: note.path, blob: null, mode: "100644" as const }]
-          const number = yield* log.append(key, { ...said(meta), kind: "remove", files })
-          yield* NoteRows.markRemoved(sql, key, [id], number)
-          return number
-        })
-      )
-    }),
-
-    undo: Effect.fn("KnowledgeBase.undo")(function* (key, number, meta, options) {
-      return yield* scope.transaction(key.tenant, (sql) =>
-        Effect.gen(function* () {
-          yield* log.lockHead(key)
-          const undone = yield* Undo.load(sql, key, number)
-          if (undone === undefined) return yield* new RevisionUnknown({ number })
-          if (undone.contested.length > 0 && options?.force !== true) {
-            const later = yield* Undo.laterChanges(sql, key, number, undone.contested)
-            return yield* new UndoConflict({ number, later })
-          }
-          if (undone.changes.length > 0) {
-            const revision = { ...said(meta), kind: "undo" as const, files: undone.changes }
-            return { ...revision, number: yield* log.append(key, revision) }
-          }
-          const last = (yield* Undo.laterChanges(sql, key, number, undone.paths)).at(-1)?.number ?? number
-          const [revision] = yield* revisions(sql, key, {
-            condition: sql`r.number = ${last}::bigint`,
-            order: "newest first",
-            limit: 1
-          })
-          return revision ?? (yield* new RevisionUnknown({ number }))
-        })
-      )
-    }),
-
-    history: Effect.fn("KnowledgeBase.history")(function* (key, { path, limit }) {
-      if (path !== undefined && !isStorable(path)) return []
-      return yield* scope.transaction(key.tenant, (sql) =>
-        revisions(sql, key, {
-          condition:
-            path === undefined
-              ? sql`true`
-              : sql`r.number IN (SELECT f.number FROM revision_files f
-                  WHERE f.tenant_id = ${key.tenant} AND f.kb = ${key.name} AND f.path = ${path})`,
-          order: "newest first",
-          limit
-        })
-      )
-    }),
-
-    search: Effect.fn("KnowledgeBase.search")(function* (key, query, limit) {
-      const found = yield* scope.transaction(key.tenant, (sql) => Search.search(sql, key, query, limit))
-      return found.map(NoteRows.summaryOf)
-    }),
-
-    changes: log.changes
-  })
+  const { changes } = yield* RevisionLog
+  return KnowledgeBase.of({ ...(yield* makeReading), ...(yield* makeWriting), changes })
 })

@@ -1,33 +1,3 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Random } from "effect"
-import { failpoints } from "../../src/ops/Failpoint.ts"
-import { chosenSeed, prove, signals } from "./Harness.ts"
-import type { End } from "./Lives.ts"
+import { killed } from "./Campaigns.ts"
 
-describe("killed with -9 while messages arrive", () => {
-  it.live(
-    "at each named place and at random instants: every message in one note, every result once",
-    () =>
-      Effect.gen(function* () {
-        const figures = yield* prove("killed", {
-          seed: yield* chosenSeed,
-          updates: 240,
-          places: 12,
-          doubts: "allowed",
-          ends: Effect.gen(function* () {
-            const named = yield* Effect.forEach(failpoints, (name) =>
-              Effect.map(
-                Random.nextIntBetween(1, 4),
-                (count) => ({ _tag: "Failpoint", name, count }) satisfies End
-              )
-            )
-            return yield* Random.shuffle<End>([...named, ...(yield* signals("SIGKILL", 2))])
-          })
-        })
-        // Vacuous if nothing was under way.
-        assert.isAbove(figures.notes, 20)
-        assert.isAbove(figures.messages, 150)
-      }),
-    300_000
-  )
-})
+killed({ updates: 240, places: 12, ends: 2, hits: 4, notes: 20, messages: 150, minutes: 5 })

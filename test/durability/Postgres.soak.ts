@@ -1,21 +1,3 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { chosenSeed, postgresKills, prove } from "./Harness.ts"
+import { postgresKilled } from "./Campaigns.ts"
 
-describe("its PostgreSQL killed with -9 while messages arrive", () => {
-  it.live(
-    "goes on, loses nothing, and says nothing twice",
-    () =>
-      Effect.gen(function* () {
-        const figures = yield* prove("postgres killed", {
-          seed: yield* chosenSeed,
-          updates: 1000,
-          places: 40,
-          doubts: "none",
-          ends: postgresKills(50)
-        })
-        assert.isAbove(figures.notes, 100)
-      }),
-    1_800_000
-  )
-})
+postgresKilled({ updates: 1000, places: 40, ends: 50, notes: 100, minutes: 30 })

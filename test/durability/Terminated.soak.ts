@@ -1,21 +1,3 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { chosenSeed, prove, signals } from "./Harness.ts"
+import { terminated } from "./Campaigns.ts"
 
-describe("interrupted by SIGTERM while messages arrive", () => {
-  it.live(
-    "exits within five seconds, and nobody sees anything twice",
-    () =>
-      Effect.gen(function* () {
-        const figures = yield* prove("terminated", {
-          seed: yield* chosenSeed,
-          updates: 1000,
-          places: 40,
-          doubts: "none",
-          ends: signals("SIGTERM", 50)
-        })
-        assert.isAbove(figures.notes, 150)
-      }),
-    1_800_000
-  )
-})
+terminated({ updates: 1000, places: 40, ends: 50, notes: 150, minutes: 30 })

@@ -68,7 +68,7 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
   const history = yield* knowledge.history(user.knowledgeBase, { limit: searched })
   const revision = history.find((one) => one.number === number)
   if (revision !== undefined && history.some((one) => undoneBy(one) === number)) {
-    return answer(words.undone(subjectOf(revision)))
+    return answer(words.undone(subjectOf(revision), revision.kind))
   }
   return yield* knowledge
     .undo(
@@ -78,7 +78,13 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
       options
     )
     .pipe(
-      Effect.map(() => answer(words.undone(revision === undefined ? String(number) : subjectOf(revision)))),
+      Effect.map(() =>
+        answer(
+          revision === undefined
+            ? words.undone(String(number), "note")
+            : words.undone(subjectOf(revision), revision.kind)
+        )
+      ),
       Effect.catchTag("UndoConflict", ({ later }) =>
         Effect.succeed(
           answer(words.undoConflict([...new Set(later.map(calledIn(history)))]), [
