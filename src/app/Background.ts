@@ -10,6 +10,7 @@ import { BotRunner } from "../session/BotRunner.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { Bots } from "../telegram/Bots.ts"
+import { Callbacks } from "../telegram/Callbacks.ts"
 import { Outbox } from "../telegram/Outbox.ts"
 
 const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")])
@@ -26,6 +27,7 @@ const remembered = "30 days"
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const bots = yield* Bots
+    const callbacks = yield* Callbacks
     const handled = yield* HandledUpdates
     const outbox = yield* Outbox
     const projection = yield* GitProjection
@@ -57,12 +59,13 @@ export const layer = Layer.effectDiscard(
       {
         id: "purge",
         kind: "purge",
-        description: "Removes finished updates and sent messages after a week",
+        description: "Removes finished updates, sent messages and ended buttons after a week",
         owner,
         restart: backoff
       },
       Purge.purge().pipe(
         Effect.andThen(outbox.purge(defaultTenant, Purge.kept)),
+        Effect.andThen(callbacks.purge(defaultTenant, Purge.kept)),
         Effect.andThen(handled.forget(defaultTenant, remembered)),
         Effect.repeat(Schedule.jittered(Schedule.spaced("1 hour"))),
         Effect.asVoid

@@ -25,12 +25,14 @@ import { LocalPostgres } from "../store/LocalPostgres.ts"
 import { Shutdown } from "../store/Shutdown.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import type { BotPort } from "../telegram/BotPort.ts"
+import { Callbacks } from "../telegram/Callbacks.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
 import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
+import { Streaming } from "../telegram/Streaming.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import * as Http from "./Http.ts"
@@ -71,7 +73,9 @@ export const telegram = GrammyBot.layer().pipe(Layer.provide(KeptFiles.layer))
 /** What a bot may be built on. */
 export type BeneathBot = Layer.Services<typeof telegram>
 
-const outbound = Layer.mergeAll(Outbox.layer, HandledUpdates.layer)
+const outbound = Streaming.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(Outbox.layer, Callbacks.layer, HandledUpdates.layer))
+)
 
 const permission = Layer.unwrap(
   Effect.gen(function* () {

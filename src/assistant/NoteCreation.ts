@@ -16,7 +16,9 @@ import {
 } from "../knowledge/KnowledgeBase.ts"
 import type { KnowledgeBaseKey } from "../knowledge/RevisionLog.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
-import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
+import type { Callbacks } from "../telegram/Callbacks.ts"
+import type { Outbox } from "../telegram/Outbox.ts"
+import { type Announcement, makeAnnouncing } from "./Announcing.ts"
 import type { NoteFiles } from "./AttachmentText.ts"
 import { Media } from "./Media.ts"
 import { MediaRetry } from "./MediaRetry.ts"
@@ -50,7 +52,7 @@ export interface NoteUnit {
   /** Without anything that could fail again: the texts as they came, no media. */
   readonly raw: boolean
   /** What the person is told, in the same transaction. */
-  readonly announce: (outcomes: ReadonlyArray<NoteOutcome>) => ReadonlyArray<OutboxEntry>
+  readonly announce: (outcomes: ReadonlyArray<NoteOutcome>) => Announcement
 }
 
 export class NoteCreation extends Context.Service<
@@ -73,7 +75,7 @@ export class NoteCreation extends Context.Service<
   static readonly layer: Layer.Layer<
     NoteCreation,
     never,
-    HandledUpdates | KnowledgeBase | Media | MediaRetry | Outbox
+    Callbacks | HandledUpdates | KnowledgeBase | Media | MediaRetry | Outbox
   > = Layer.effect(
     NoteCreation,
     Effect.suspend(() => make)
@@ -96,7 +98,7 @@ const make = Effect.gen(function* () {
   const knowledge = yield* KnowledgeBase
   const media = yield* Media
   const retry = yield* MediaRetry
-  const outbox = yield* Outbox
+  const tell = yield* makeAnnouncing
   const writing = yield* Semaphore.make(writtenAtOnce)
   const together = yield* makeTogether
 
@@ -221,7 +223,7 @@ const make = Effect.gen(function* () {
                   : note
                 outcomes.push({ note: amended, amended: true })
               }
-              yield* outbox.enqueue(user.tenant, announce(outcomes))
+              yield* tell(user.tenant, [{ announcement: announce(outcomes) }])
             })
           )
           .pipe(writing.withPermit)

@@ -88,7 +88,7 @@ const firstSentence = (line: string): string => {
 }
 
 /** A title out of a text: its first line that says something, as far as its first sentence goes. */
-const titleIn = (text: string): string | undefined => {
+export const titleIn = (text: string): string | undefined => {
   // Telegram allows 4,096; a title never needs more, whatever came.
   const lines = text.slice(0, 4096).toWellFormed().split(/\r?\n/)
   for (const line of lines) {

@@ -8,7 +8,7 @@ import type { NoteSummary } from "../domain/Note.ts"
 import { KnowledgeBase, type NewNote } from "../knowledge/KnowledgeBase.ts"
 import * as GroupCommit from "../store/GroupCommit.ts"
 import { type AlreadyHandled, type HandledUnit, HandledUpdates } from "../store/HandledUpdates.ts"
-import { Outbox, type OutboxEntry } from "../telegram/Outbox.ts"
+import { type Announcement, makeAnnouncing } from "./Announcing.ts"
 import type { NoteUser } from "./NoteCreation.ts"
 
 /** A unit that becomes one new note. */
@@ -16,7 +16,7 @@ export interface ReadyUnit {
   readonly user: NoteUser
   readonly unit: HandledUnit
   readonly note: NewNote
-  readonly announce: (note: NoteSummary) => ReadonlyArray<OutboxEntry>
+  readonly announce: (note: NoteSummary) => Announcement
   /** The same in a transaction of its own. */
   readonly alone: Effect.Effect<void, AlreadyHandled | SqlError.SqlError>
 }
@@ -34,7 +34,7 @@ const baseOf = ({ user }: ReadyUnit) =>
 export const makeTogether = Effect.gen(function* () {
   const handled = yield* HandledUpdates
   const knowledge = yield* KnowledgeBase
-  const outbox = yield* Outbox
+  const tell = yield* makeAnnouncing
 
   const inOne = ({ user }: ReadyUnit, all: ReadonlyArray<Waiting>) =>
     handled.together(
@@ -46,11 +46,9 @@ export const makeTogether = Effect.gen(function* () {
             user.knowledgeBase,
             all.map(({ note }) => note)
           )
-          yield* outbox.enqueue(
+          yield* tell(
             user.tenant,
-            all.flatMap(({ announce, span }, index) =>
-              announce(notes[index]!).map((entry) => ({ ...entry, span }))
-            )
+            all.map(({ announce, span }, index) => ({ announcement: announce(notes[index]!), span }))
           )
         })
     )

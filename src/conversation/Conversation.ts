@@ -113,19 +113,18 @@ export const layer = Conversation.toLayer(
       process: processUnit
     })
 
-    const once = (
+    const atOnce = (
       kind: string,
       context: UserContext,
       updateId: UpdateId,
       effect: Effect.Effect<void, unknown>
     ) =>
-      aggregator.inTurn(
-        measured(
-          kind,
-          context,
-          persistently(`Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
-        )
+      measured(
+        kind,
+        context,
+        persistently(`Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
       )
+    const once = (...unit: Parameters<typeof atOnce>) => aggregator.inTurn(atOnce(...unit))
 
     /** Takes an update in, in its order; the effect it returns ends when the update is done. */
     const accept = (
@@ -135,7 +134,8 @@ export const layer = Conversation.toLayer(
     ): Effect.Effect<Effect.Effect<Aggregator.Outcome>> =>
       Effect.gen(function* () {
         const context = userOf(stored, update)
-        user = context
+        // Of who stops a draft it says too little to write notes in their name.
+        if (update._tag !== "DraftStopped") user = context
         const { updateId } = update
         const finished = Effect.succeed<Aggregator.Outcome>("finished")
         if (yield* handledBefore) return finished
@@ -188,10 +188,16 @@ export const layer = Conversation.toLayer(
             const pending = aggregator.pending().length
             const press = Option.getOrUndefined(pressOf(update.data))
             if (press?._tag === "Done" && press.owner === context.sender) yield* aggregator.closeNow
-            return once("button", context, updateId, processor.button(context, update, pending)).pipe(
+            // What is under way is what it stops: it does not wait for that.
+            const handle = press?._tag === "Stop" ? atOnce : once
+            return handle("button", context, updateId, processor.button(context, update, pending)).pipe(
               Effect.andThen(finished)
             )
           }
+          case "DraftStopped":
+            return atOnce("stop", context, updateId, processor.stopped(context, update)).pipe(
+              Effect.andThen(finished)
+            )
           default:
             return once("other", context, updateId, processor.other(context, update)).pipe(
               Effect.andThen(finished)

@@ -2,22 +2,25 @@
  * Decides what is done with a unit of work, and does it: notes, edits, commands, buttons. Whatever its kind,
  * its effects and the mark that its updates are handled are one transaction.
  */
-import { Clock, Context, Effect, FiberSet, Layer, Option } from "effect"
+import { Clock, Context, Effect, FiberSet, Layer } from "effect"
 import type { SqlError } from "effect/sql"
+import type { Announcement } from "../assistant/Announcing.ts"
 import { NoteCreation, type NoteOutcome } from "../assistant/NoteCreation.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
 import type { BotId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
-import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
+import { Blobs } from "../knowledge/Blobs.ts"
+import type { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { BotPort, type OutgoingContent } from "../telegram/BotPort.ts"
-import { Outbox, type OutboxAction, type OutboxEntry } from "../telegram/Outbox.ts"
-import { split } from "../telegram/RichText.ts"
+import type { Callbacks } from "../telegram/Callbacks.ts"
+import { Outbox, type OutboxAction } from "../telegram/Outbox.ts"
+import { Streaming } from "../telegram/Streaming.ts"
 import type { Unit } from "./Aggregator.ts"
-import { doneButton, openButton, pressOf, undoButton } from "./Buttons.ts"
+import { entriesOf, type Saying, told } from "./Answers.ts"
+import { doneButton, openButton, undoButton, undoGrant } from "./Buttons.ts"
 import { commands } from "./commands/index.ts"
-import { undoRevision } from "./commands/undo.ts"
-import { noteContents } from "./NoteView.ts"
+import { makePresses, type PressUpdate } from "./Presses.ts"
 import { notedBy } from "./StoredUpdate.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
@@ -64,8 +67,13 @@ export class MessageProcessor extends Context.Service<
     readonly ignored: (user: UserContext, updateId: UpdateId) => Effect.Effect<void, ProcessingError>
     readonly button: (
       user: UserContext,
-      update: Extract<IncomingUpdate, { readonly _tag: "Button" }>,
+      update: PressUpdate,
       pending: number
+    ) => Effect.Effect<void, ProcessingError>
+    /** Ends what is shown while it is made. */
+    readonly stopped: (
+      user: UserContext,
+      update: Extract<IncomingUpdate, { readonly _tag: "DraftStopped" }>
     ) => Effect.Effect<void, ProcessingError>
     /** Everything else: marked as handled, answered kindly where somebody waits for an answer. */
     readonly other: (
@@ -79,7 +87,7 @@ export class MessageProcessor extends Context.Service<
   static readonly layer: Layer.Layer<
     MessageProcessor,
     never,
-    BotPort | HandledUpdates | KnowledgeBase | NoteCreation | Outbox
+    Blobs | BotPort | Callbacks | HandledUpdates | KnowledgeBase | NoteCreation | Outbox | Streaming
   > = Layer.effect(
     MessageProcessor,
     Effect.suspend(() => make)
@@ -99,40 +107,15 @@ const identityPatience = "3 seconds"
 
 const statusKey = (first: UpdateId): string => `status:${first}`
 
-/** The contents of an answer as outbox entries, in order; text too long for one message takes several. */
-const entriesOf = (
-  user: UserContext,
-  key: string,
-  contents: ReadonlyArray<OutgoingContent>,
-  first: (content: OutgoingContent) => OutboxAction = (content) => ({ _tag: "Send", content })
-): ReadonlyArray<OutboxEntry> =>
-  contents
-    .flatMap((whole): ReadonlyArray<OutgoingContent> => {
-      if (whole._tag !== "Text") return [whole]
-      const { text, buttons, ...content } = whole
-      const parts = split(text)
-      // Buttons belong under the end of what they are about.
-      return parts.map(
-        (part, index): OutgoingContent =>
-          index === parts.length - 1 && buttons !== undefined
-            ? { ...content, text: part, buttons }
-            : { ...content, text: part }
-      )
-    })
-    .map((content, index) => ({
-      address: user.address,
-      botId: user.botId,
-      key: index === 0 ? key : `${key}:${index + 1}`,
-      delivery: "result",
-      action: index === 0 ? first(content) : { _tag: "Send", content }
-    }))
-
 const make = Effect.gen(function* () {
   const bot = yield* BotPort
   const handled = yield* HandledUpdates
-  const knowledge = yield* KnowledgeBase
+  const blobs = yield* Blobs
   const notes = yield* NoteCreation
   const outbox = yield* Outbox
+  const streaming = yield* Streaming
+  const press = yield* makePresses
+  const services = yield* Effect.context<Callbacks | KnowledgeBase>()
   const reactions = yield* FiberSet.make<void>()
 
   const nextReaction = new Map<BotId, number>()
@@ -182,35 +165,45 @@ const make = Effect.gen(function* () {
     user: UserContext,
     updateId: UpdateId,
     kind: string,
-    contents: Effect.Effect<ReadonlyArray<OutgoingContent>, E, R>,
+    sayings: Effect.Effect<ReadonlyArray<Saying>, E, R>,
     first?: (content: OutgoingContent) => OutboxAction
   ) =>
     handled.once(user, [updateId], `${kind}:${updateId}`, () =>
-      Effect.flatMap(contents, (ready) =>
-        outbox.enqueue(user.tenant, entriesOf(user, `${kind}:${updateId}`, ready, first))
-      )
+      Effect.gen(function* () {
+        const { contents, files } = told(user.language, yield* sayings)
+        for (const bytes of files) yield* blobs.put(user.tenant, bytes)
+        yield* outbox.enqueue(user.tenant, entriesOf(user, `${kind}:${updateId}`, contents, first))
+      })
     )
+
+  const says = (text: FormattedText): Effect.Effect<ReadonlyArray<Saying>> =>
+    Effect.succeed([{ content: { _tag: "Text", text } }])
 
   const announce =
     (user: UserContext, first: UpdateId, raw: boolean) =>
-    (outcomes: ReadonlyArray<NoteOutcome>): ReadonlyArray<OutboxEntry> =>
-      outcomes.flatMap(({ note, amended }, index) =>
-        entriesOf(
-          user,
-          index === 0 ? `unit:${first}` : `unit:${first}:note:${index + 1}`,
-          [
-            {
-              _tag: "Text",
-              text: texts[user.language].saved(note, { amended, raw }),
-              buttons: [[undoButton(user, note.revision), openButton(user, note.id)]]
-            }
-          ],
-          // The status message of the window becomes the answer; a second note has an answer of its own.
-          index === 0
-            ? (content) => ({ _tag: "Resolve", status: statusKey(first), content })
-            : (content) => ({ _tag: "Send", content })
+    (outcomes: ReadonlyArray<NoteOutcome>): Announcement => ({
+      grants: outcomes.map(({ note }) =>
+        undoGrant(user, { revision: note.revision, force: false }, `unit:${first}:${note.id}`)
+      ),
+      entries: (tokens) =>
+        outcomes.flatMap(({ note, amended }, index) =>
+          entriesOf(
+            user,
+            index === 0 ? `unit:${first}` : `unit:${first}:note:${index + 1}`,
+            [
+              {
+                _tag: "Text",
+                text: texts[user.language].saved(note, { amended, raw }),
+                buttons: [[undoButton(user, tokens[index]!), openButton(user, note.id)]]
+              }
+            ],
+            // The status message of the window becomes the answer; a second note has an answer of its own.
+            index === 0
+              ? (content) => ({ _tag: "Resolve", status: statusKey(first), content })
+              : (content) => ({ _tag: "Send", content })
+          )
         )
-      )
+    })
 
   const noteOf = (user: UserContext, unit: Omit<Unit, "reason" | "closedAt">, raw: boolean) =>
     notes.create({
@@ -264,18 +257,16 @@ const make = Effect.gen(function* () {
         return yield* noteOf(user, { first: updateId, members: [member], absorbed: [] }, false)
       }
       const command = commands.find((one) => one.name === call.name)
-      const contents =
+      const sayings =
         command === undefined
-          ? Effect.succeed([{ _tag: "Text" as const, text: texts[user.language].unknownCommand(call.name) }])
+          ? says(texts[user.language].unknownCommand(call.name))
           : command
-              .run({
-                user,
-                name: message.sender.name,
-                date: message.date * 1000,
-                pending
-              })
-              .pipe(Effect.provideService(KnowledgeBase, knowledge))
-      yield* answer(user, updateId, "command", contents)
+              .run({ user, updateId, name: message.sender.name, date: message.date * 1000, pending })
+              .pipe(
+                Effect.map((contents) => contents.map((content) => ({ content }))),
+                Effect.provideContext(services)
+              )
+      yield* answer(user, updateId, "command", sayings)
     }),
 
     isOurs: Effect.fn("MessageProcessor.isOurs")(function* (user, call) {
@@ -288,47 +279,16 @@ const make = Effect.gen(function* () {
       yield* answer(user, updateId, "ignored", Effect.succeed([]))
     }),
 
-    button: Effect.fn("MessageProcessor.button")(function* (user, update, pending) {
-      const words = texts[user.language]
-      const toast = (text?: string) =>
-        ignoring("Answering a button", bot.answerButton(user, update.callbackId, text))
-      const press = Option.getOrUndefined(pressOf(update.data))
-      const nothing = Effect.succeed<ReadonlyArray<OutgoingContent>>([])
-      if (press !== undefined && press.owner !== user.sender) {
-        yield* answer(user, update.updateId, "button", nothing)
-        return yield* toast(words.notYours)
-      }
-      switch (press?._tag) {
-        case undefined:
-          yield* answer(user, update.updateId, "button", nothing)
-          return yield* toast()
-        case "Done":
-          yield* answer(user, update.updateId, "button", nothing)
-          return yield* toast(pending > 0 ? words.savingNow : words.nothingOpen.text)
-        case "Open": {
-          const contents = knowledge.note(user.knowledgeBase, press.note).pipe(
-            Effect.flatMap((note) => knowledge.read(user.knowledgeBase, note.path)),
-            Effect.map(noteContents),
-            Effect.catchTag(["NoteUnknown", "FileUnknown"], () =>
-              Effect.succeed([{ _tag: "Text" as const, text: words.noteGone }])
-            )
-          )
-          yield* answer(user, update.updateId, "button", contents)
-          return yield* toast()
-        }
-        case "Undo": {
-          const now = yield* Clock.currentTimeMillis
-          const contents = undoRevision(user, press.revision, now, press).pipe(
-            Effect.map((content) => [content]),
-            Effect.provideService(KnowledgeBase, knowledge)
-          )
-          const message = update.message?.messageId
-          yield* answer(user, update.updateId, "button", contents, (content) =>
-            message === undefined ? { _tag: "Send", content } : { _tag: "Edit", message, content }
-          )
-          return yield* toast()
-        }
-      }
+    button: Effect.fn("MessageProcessor.button")((user, update, pending) =>
+      press(user, update, pending, {
+        answer: (sayings, first) => answer(user, update.updateId, "button", sayings, first),
+        toast: (text) => ignoring("Answering a button", bot.answerButton(user, update.callbackId, text))
+      })
+    ),
+
+    stopped: Effect.fn("MessageProcessor.stopped")(function* (user, { updateId, chat, draftId }) {
+      yield* streaming.stopDraft(user, chat.id, draftId)
+      yield* answer(user, updateId, "stopped", Effect.succeed([]))
     }),
 
     other: Effect.fn("MessageProcessor.other")(function* (user, update) {
@@ -342,19 +302,12 @@ const make = Effect.gen(function* () {
         user,
         update.updateId,
         "other",
-        Effect.succeed(
-          silent ? [] : [{ _tag: "Text" as const, text: texts[user.language].notUnderstood(update.kind) }]
-        )
+        silent ? Effect.succeed([]) : says(texts[user.language].notUnderstood(update.kind))
       )
     }),
 
     giveUp: Effect.fn("MessageProcessor.giveUp")(function* (user, updateId) {
-      yield* answer(
-        user,
-        updateId,
-        "failed",
-        Effect.succeed([{ _tag: "Text" as const, text: texts[user.language].failed }])
-      )
+      yield* answer(user, updateId, "failed", says(texts[user.language].failed))
     })
   })
 })

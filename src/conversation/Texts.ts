@@ -9,7 +9,16 @@ export interface Texts {
   readonly undo: string
   readonly undoAnyway: string
   readonly open: string
+  readonly stop: string
   readonly notYours: string
+  readonly pressedBefore: string
+  readonly buttonGone: string
+  readonly stopping: string
+  readonly nothingToStop: string
+  /** The title of a text that has none. */
+  readonly answer: string
+  /** `size` in characters. */
+  readonly inTheFile: (size: number) => string
   readonly saved: (
     note: NoteSummary,
     extra: { readonly amended: boolean; readonly raw: boolean }
@@ -69,7 +78,14 @@ const en: Texts = {
   undo: "Undo",
   undoAnyway: "Undo anyway",
   open: "Open",
+  stop: "Stop",
   notYours: "This button belongs to somebody else",
+  pressedBefore: "This has been pressed before; it works once",
+  buttonGone: "This button works no longer",
+  stopping: "Stopping",
+  nothingToStop: "It is finished already",
+  answer: "Answer",
+  inTheFile: (size) => `All of it is in the file: ${size.toLocaleString("en")} characters.`,
   saved: (note, { amended, raw }) =>
     compose(
       amended ? "✏️ Added to " : "✅ Saved: ",
@@ -153,7 +169,14 @@ const ru: Texts = {
   undo: "Отменить",
   undoAnyway: "Всё равно отменить",
   open: "Открыть",
+  stop: "Остановить",
   notYours: "Это чужая кнопка",
+  pressedBefore: "Эту кнопку уже нажимали, она работает один раз",
+  buttonGone: "Эта кнопка больше не работает",
+  stopping: "Останавливаю",
+  nothingToStop: "Уже готово",
+  answer: "Ответ",
+  inTheFile: (size) => `Весь текст — в файле, знаков: ${size.toLocaleString("ru")}.`,
   saved: (note, { amended, raw }) =>
     compose(
       amended ? "✏️ Добавлено в " : "✅ Сохранено: ",

@@ -141,6 +141,13 @@ export const IncomingUpdate = Schema.Union([
     from: Sender,
     status: Schema.Literals(["present", "absent"])
   }),
+  /** The person stopped what the bot shows while it makes it (`stopped_message_generation`). */
+  Schema.TaggedStruct("DraftStopped", {
+    updateId: UpdateId,
+    chat: Chat,
+    thread: Schema.optionalKey(ThreadId),
+    draftId: Schema.Int
+  }),
   /** Not understood: stored, counted, answered kindly when there is someone to answer. */
   Schema.TaggedStruct("Unknown", {
     updateId: UpdateId,

@@ -7,7 +7,6 @@ import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AppId, ChatId, TenantId, UserId } from "../domain/Ids.ts"
 import { TenantScope } from "../store/TenantScope.ts"
-import type { Button } from "./BotPort.ts"
 
 /** No button of ours, or one removed long after its end. */
 export class CallbackUnknown extends Schema.TaggedError<CallbackUnknown>()("CallbackUnknown", {}) {
@@ -47,7 +46,8 @@ export interface Bound {
   readonly user: UserId
 }
 
-export interface Grant extends Bound {
+/** A button to be made, of the tenant it is issued for. */
+export interface Grant extends Omit<Bound, "tenant"> {
   /** Unique per tenant and app: issued again under the same key it is the same button. */
   readonly key: string
   readonly purpose: string
@@ -64,10 +64,14 @@ export interface Redeemed {
 export class Callbacks extends Context.Service<
   Callbacks,
   {
-    /** The data of the button. Joins the caller's transaction, so that it is there with the message or not at all. */
-    readonly issue: (grant: Grant) => Effect.Effect<string, SqlError.SqlError>
-    /** A button with this text. */
-    readonly button: (text: string, grant: Grant) => Effect.Effect<Button, SqlError.SqlError>
+    /**
+     * What stands in the data of the buttons, in the order of the grants, which have different keys. Joins the
+     * caller's transaction, so that it is there with the messages or not at all.
+     */
+    readonly issue: (
+      tenant: TenantId,
+      grants: ReadonlyArray<Grant>
+    ) => Effect.Effect<ReadonlyArray<string>, SqlError.SqlError>
     /**
      * Takes the press: of any number at once, one succeeds. Joins the caller's transaction: where that is rolled
      * back, the button has not been pressed. `purpose`: fails for buttons of others, which stay as they are.
@@ -114,21 +118,30 @@ export const refusalOf = (
 const make = Effect.gen(function* () {
   const scope = yield* TenantScope
 
-  const issue = Effect.fn("Callbacks.issue")(function* (grant: Grant) {
-    const { tenant, app, chat, user, key, purpose, payload } = grant
-    const token = yield* newToken
-    const expires =
-      (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(grant.lifetime))
-    const rows = yield* scope.transaction(
-      tenant,
-      (sql) => sql<{ readonly token: string }>`
-        INSERT INTO callbacks (tenant_id, token, app, key, chat_id, user_id, purpose, payload, expires_at)
-        VALUES (${tenant}, ${token}, ${app}, ${key}, ${chat}::bigint, ${user}::bigint, ${purpose}, ${payload},
-          to_timestamp(${expires}::float8 / 1000))
-        ON CONFLICT (tenant_id, app, key) DO UPDATE SET key = excluded.key
-        RETURNING token`
+  const issue = Effect.fn("Callbacks.issue")(function* (tenant: TenantId, grants: ReadonlyArray<Grant>) {
+    if (grants.length === 0) return []
+    const now = yield* Clock.currentTimeMillis
+    const rows = yield* Effect.forEach(grants, ({ lifetime, ...grant }) =>
+      Effect.map(newToken, (token) => ({
+        ...grant,
+        token,
+        expires: (now + Duration.toMillis(Duration.fromInputUnsafe(lifetime))) / 1_000
+      }))
     )
-    return rows[0]?.token ?? token
+    // One statement, for the caller may hold the lock of a knowledge base.
+    const issued = yield* scope.transaction(
+      tenant,
+      (sql) => sql<{ readonly app: string; readonly key: string; readonly token: string }>`
+        INSERT INTO callbacks (tenant_id, token, app, key, chat_id, user_id, purpose, payload, expires_at)
+        SELECT ${tenant}, g.token, g.app, g.key, g.chat, g."user", g.purpose, g.payload, to_timestamp(g.expires)
+        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS g(
+          token text, app text, key text, chat bigint, "user" bigint, purpose text, payload text, expires float8)
+        ON CONFLICT (tenant_id, app, key) DO UPDATE SET key = excluded.key
+        RETURNING app, key, token`
+    )
+    return rows.map(
+      ({ app, key, token }) => issued.find((one) => one.app === app && one.key === key)?.token ?? token
+    )
   })
 
   const take = (
@@ -155,7 +168,6 @@ const make = Effect.gen(function* () {
 
   return Callbacks.of({
     issue,
-    button: (text, grant) => Effect.map(issue(grant), (data) => ({ text, data })),
     redeem: Effect.fn("Callbacks.redeem")(function* (press) {
       const now = yield* Clock.currentTimeMillis
       return yield* scope.transaction(press.tenant, (sql) =>

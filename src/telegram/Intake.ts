@@ -100,7 +100,8 @@ export const allowedUpdates = [
   "channel_post",
   "edited_channel_post",
   "callback_query",
-  "my_chat_member"
+  "my_chat_member",
+  "stopped_message_generation"
 ] as const
 
 /** The most Telegram gives at once. */

@@ -12,6 +12,7 @@ import {
   type Raw,
   readChat,
   reader,
+  readInt,
   readRecord,
   readText,
   readThread,
@@ -77,11 +78,26 @@ const readMembership = (updateId: UpdateId, content: Raw): IncomingUpdate | unde
   return { _tag: "Membership", updateId, chat, from, status: absent ? "absent" : "present" }
 }
 
+/** Bot API 10.3. Drafts are in private chats; topics there have numbers of their own. */
+const readDraftStopped = (updateId: UpdateId, content: Raw): IncomingUpdate | undefined => {
+  const chat = readChat(content.chat)
+  const draftId = readInt(content.draft_id)
+  if (chat === undefined || draftId === undefined) return undefined
+  const thread = readThread({ ...content, is_topic_message: true })
+  return present({ _tag: "DraftStopped" as const, updateId, chat, thread, draftId })
+}
+
+/** The kinds beside messages. */
+const otherKinds: { readonly [kind: string]: typeof readButton } = {
+  callback_query: readButton,
+  my_chat_member: readMembership,
+  stopped_message_generation: readDraftStopped
+}
+
 /** Exactly one field beside `update_id` is set; should there be more, a kind we know goes first. */
 const kindOf = (raw: Raw): string => {
   const kinds = Object.keys(raw).filter((field) => field !== "update_id")
-  const known = (kind: string) =>
-    Object.hasOwn(messageKinds, kind) || kind === "callback_query" || kind === "my_chat_member"
+  const known = (kind: string) => Object.hasOwn(messageKinds, kind) || Object.hasOwn(otherKinds, kind)
   return kinds.find(known) ?? kinds[0] ?? "empty"
 }
 
@@ -100,13 +116,8 @@ export const decodeUpdate = (raw: unknown): IncomingUpdate => {
       ? unknown(updateId, kind, content)
       : { _tag: messageKinds[kind]!, updateId, message }
   }
-  const read =
-    kind === "callback_query"
-      ? readButton(updateId, content)
-      : kind === "my_chat_member"
-        ? readMembership(updateId, content)
-        : undefined
-  return read ?? unknown(updateId, kind, content)
+  const read = Object.hasOwn(otherKinds, kind) ? otherKinds[kind] : undefined
+  return read?.(updateId, content) ?? unknown(updateId, kind, content)
 }
 
 /** Whose conversation an update belongs to: where it happened and who sent or pressed. */
@@ -131,6 +142,12 @@ export const conversationOf = (update: IncomingUpdate): ConversationRef | undefi
       )
     case "Membership":
       return { chat: update.chat, sender: update.from }
+    case "DraftStopped": {
+      const { chat, thread } = update
+      // A private chat is its person, of whom nothing else is said.
+      const sender: Sender = { id: chat.id, kind: "user", name: chat.username ?? String(chat.id) }
+      return chat.kind === "private" ? present({ chat, thread, sender }) : undefined
+    }
     case "Unknown":
       return update.chat && update.from
         ? present({ chat: update.chat, thread: update.thread, sender: update.from })

@@ -172,7 +172,7 @@ describe("NoteCreation", () => {
           raw: true,
           announce: (outcomes) => {
             paths.push(...outcomes.map(({ note }) => note.path))
-            return []
+            return { grants: [], entries: () => [] }
           }
         })
       )

@@ -21,6 +21,7 @@ import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { RevisionLog } from "../../src/knowledge/RevisionLog.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { BotPort, BotRecorder, Unavailable } from "../../src/telegram/BotPort.ts"
+import { Callbacks } from "../../src/telegram/Callbacks.ts"
 import { Outbox, type OutboxEntry } from "../../src/telegram/Outbox.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 
@@ -85,7 +86,7 @@ export const layer = NoteCreation.layer.pipe(
   Layer.provideMerge(outbox),
   Layer.provideMerge(Announced.layer),
   Layer.provideMerge(BotPort.layerRecording),
-  Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, KnowledgeBase.layer)),
+  Layer.provideMerge(Layer.mergeAll(Callbacks.layer, HandledUpdates.layer, KnowledgeBase.layer)),
   Layer.provideMerge(RevisionLog.layer),
   Layer.provideMerge(Blobs.layer),
   Layer.provideMerge(TestDatabase.layer)
@@ -102,7 +103,7 @@ export const create = (first: UnitMember, ...rest: ReadonlyArray<UnitMember>) =>
         raw: false,
         announce: (outcomes) => {
           seen.push(...outcomes)
-          return []
+          return { grants: [], entries: () => [] }
         }
       })
     )

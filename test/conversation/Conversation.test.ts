@@ -70,6 +70,7 @@ const processor = (
         command: (user, updateId, _message, call, pending) =>
           once(user, [updateId], `/${call.name} ${call.argument.text} ${pending}`),
         button: (user, update) => once(user, [update.updateId], `button ${update.data}`),
+        stopped: (user, update) => once(user, [update.updateId], `stopped ${update.draftId}`),
         other: (user, update) => once(user, [update.updateId], `other ${update._tag}`),
         giveUp: (user, updateId) => once(user, [updateId], `gave up ${updateId}`)
       })

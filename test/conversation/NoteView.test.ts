@@ -1,8 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { markdownOf } from "../../src/assistant/EntityMarkdown.ts"
-import { noteContents } from "../../src/conversation/NoteView.ts"
+import { told } from "../../src/conversation/Answers.ts"
+import { noteSaying } from "../../src/conversation/NoteView.ts"
+import type { OutgoingContent } from "../../src/telegram/BotPort.ts"
+import { fromMarkdown } from "../../src/telegram/RichText.ts"
 
-const viewOf = (markdown: string) => noteContents(new TextEncoder().encode(markdown))[0]!.text
+const toldOf = (markdown: string) =>
+  told("en", [noteSaying("topics/inbox/2026-11/22-plan.md", new TextEncoder().encode(markdown))])
+const textOf = (content: OutgoingContent | undefined) => {
+  switch (content?._tag) {
+    case "Rich":
+      return fromMarkdown(content.markdown)
+    case "Text":
+      return content.text
+    case "Document":
+      return content.caption!
+    default:
+      throw new Error(`a note is no ${content?._tag}`)
+  }
+}
+const viewOf = (markdown: string) => textOf(toldOf(markdown).contents[0])
 const parts = ({ text, entities }: ReturnType<typeof viewOf>) =>
   entities.map(({ type, offset, length, language }) => [type, text.slice(offset, offset + length), language])
 
@@ -75,15 +92,21 @@ describe("NoteView", () => {
     assert.strictEqual(viewOf("---\ntitle: Empty\n---\n\n<!-- x -->\n").text, "Empty")
     assert.strictEqual(viewOf("---\ntitle: [\n---\n").text, "…")
     assert.strictEqual(viewOf("").text, "…")
-    assert.strictEqual(viewOf(`<!-- ${"x".repeat(60_000)} -->`).text, "…")
   })
 
-  it("the beginning of a long note, whole words and whole formats, and a sign that there is more", () => {
-    for (const markdown of ["Plain, **some words**\n\n", "[words](https://example.org) ", "> a quote\n\n"]) {
-      const view = viewOf(markdown.repeat(200_000 / markdown.length))
-      assert.match(view.text, /(?:words|quote)\n\n…$/)
-      assert.isAtMost(view.text.length, 12_003)
-      assert.isTrue(view.entities.every(({ offset, length }) => offset + length <= view.text.length - 3))
-    }
+  it("a long one is its own file, with its title and what it begins with", () => {
+    const markdown = `---\ntitle: Plan\n---\n\n# Plan\n\nFirst **words**. ${"More words. ".repeat(20_000)}`
+    const { contents, files } = toldOf(markdown)
+    const [content] = contents
+    assert.lengthOf(contents, 1)
+    assert.deepStrictEqual(files, [new TextEncoder().encode(markdown)])
+    assert.deepInclude(content, { _tag: "Document" })
+    assert.deepInclude(content?._tag === "Document" ? content.file : {}, { name: "22-plan.md" })
+    const { text } = textOf(content)
+    assert.match(
+      text,
+      /^Plan\n\nFirst words\. (More words\. )+…\n\nAll of it is in the file: 240,0\d\d characters\.$/
+    )
+    assert.isAtMost(text.length, 1_024)
   })
 })

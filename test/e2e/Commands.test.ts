@@ -165,7 +165,11 @@ layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeou
           yield* say(ann, "/note A mistake")
           yield* noteSaved(ann.id)
           const result = yield* answered(ann.id, saved)
-          yield* Effect.all([press(result, "Undo"), press(result, "Undo")], { concurrency: 2 })
+          const toasts = yield* Effect.all([press(result, "Undo"), press(result, "Undo")], { concurrency: 2 })
+          assert.deepStrictEqual(toasts.map(({ text }) => text ?? "").sort(), [
+            "",
+            "This has been pressed before; it works once"
+          ])
           const undone = yield* answered(ann.id, /^↩️ Taken back/u)
           assert.strictEqual(undone.id, result.id)
           yield* eventually(
@@ -210,7 +214,33 @@ layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeou
     )
 
     it.effect(
-      "Open shows the note; of one that is gone it says so",
+      "Open shows a long note as its file, with a summary",
+      () =>
+        Effect.gen(function* () {
+          const emulator = yield* BotApiEmulator
+          const ann = yield* newPerson()
+          yield* say(
+            ann,
+            "A long story",
+            ...Array.from({ length: 7 }, () => "words and more of them. ".repeat(160))
+          )
+          yield* say(ann, "/done")
+          const note = yield* noteSaved(ann.id)
+          yield* press(yield* answered(ann.id, saved), "Open")
+          const { media, text } = yield* answered(ann.id, /All of it is in the file/)
+          assert.match(
+            text,
+            /^A long story\n\n[\s\S]{400,}…\n\nAll of it is in the file: 2\d,\d{3} characters\.$/
+          )
+          assert.strictEqual(media?.name, note.path.split("/").at(-1))
+          const { bytes } = yield* emulator.file({ fileId: media?.fileId ?? "" })
+          assert.strictEqual(new TextDecoder().decode(bytes), note.text)
+        }),
+      together
+    )
+
+    it.effect(
+      "Open shows the note, as often as one likes; of one that is gone it says so",
       () =>
         Effect.gen(function* () {
           const ann = yield* newPerson()
@@ -219,7 +249,10 @@ layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeou
           yield* say(ann, "/recent")
           const result = yield* answered(ann.id, saved)
           yield* press(result, "Open")
-          yield* answered(ann.id, /^Look at this\n\n\d\d:\d\d UTC\n\nLook at \*\*this\*\* #shown$/)
+          yield* press(result, "Open")
+          const look = /^Look at this\n\n\d\d:\d\d UTC\n\nLook at \*\*this\*\* #shown$/
+          const { rich } = yield* answered(ann.id, look, { times: 2 })
+          assert.deepStrictEqual(rich?.[0], { type: "heading", text: "Look at this", size: 1 })
           const list = yield* answered(ann.id, /^Latest notes/)
           const mine = list.text.split("\n").findIndex((line) => line.includes("Look at")) - 1
           yield* press(result, "Undo")

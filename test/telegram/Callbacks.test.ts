@@ -20,6 +20,8 @@ const grant = (key: string) => ({
   payload: `{"of":"${key}"}`,
   lifetime: Duration.hours(1)
 })
+const issue = (one: ReturnType<typeof grant>) =>
+  Callbacks.use((callbacks) => Effect.map(callbacks.issue(bound.tenant, [one]), ([token]) => token ?? "none"))
 const layer = Callbacks.layer.pipe(Layer.provideMerge(TestDatabase.layer))
 const live = (name: string, body: Effect.Effect<void, unknown, Callbacks | TenantScope>) =>
   it.live(name, () => Effect.provide(body, layer))
@@ -28,9 +30,8 @@ live(
   "a press is taken once, with what the button was made for",
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
-    const { text, data } = yield* callbacks.button("Yes", grant("a"))
-    assert.strictEqual(text, "Yes")
-    assert.isAtMost(Buffer.byteLength(data), contentLimits.callbackData)
+    const data = yield* issue(grant("a"))
+    assert.isAtMost(Buffer.byteLength(data), contentLimits.callbackData - "purpose:".length)
     assert.deepStrictEqual(yield* callbacks.redeem({ ...bound, token: data }), {
       purpose: "confirm",
       payload: '{"of":"a"}'
@@ -43,7 +44,7 @@ live(
   "of many presses at once one wins",
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
-    const token = yield* callbacks.issue(grant("a"))
+    const token = yield* issue(grant("a"))
     const results = yield* Effect.forEach(
       Array(20).fill(token),
       () =>
@@ -61,7 +62,7 @@ live(
   "nobody else, nowhere else and for nothing else it works, and it stays for its owner",
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
-    const token = yield* callbacks.issue(grant("a"))
+    const token = yield* issue(grant("a"))
     const refused = (other: object) =>
       Effect.map(Effect.flip(callbacks.redeem({ ...bound, token, ...other })), (error) =>
         error._tag === "CallbackForeign" ? error.bound : error._tag
@@ -82,7 +83,7 @@ live(
 it.effect("after its time it does not work, and is removed in the end", () =>
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
-    const token = yield* callbacks.issue(grant("a"))
+    const token = yield* issue(grant("a"))
     const refusal = Effect.map(Effect.flip(callbacks.redeem({ ...bound, token })), ({ _tag }) => _tag)
     yield* TestClock.adjust("1 hour")
     assert.strictEqual(yield* refusal, "CallbackExpired")
@@ -98,10 +99,23 @@ live(
   "what is done again makes the same button, and another key another one",
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
-    const first = yield* callbacks.issue(grant("a"))
-    assert.strictEqual(yield* callbacks.issue({ ...grant("a"), payload: "changed" }), first)
-    assert.notStrictEqual(yield* callbacks.issue(grant("b")), first)
+    const first = yield* issue(grant("a"))
+    assert.strictEqual(yield* issue({ ...grant("a"), payload: "changed" }), first)
+    assert.notStrictEqual(yield* issue(grant("b")), first)
     assert.strictEqual((yield* callbacks.redeem({ ...bound, token: first })).payload, '{"of":"a"}')
+  })
+)
+
+live(
+  "many are issued in one go, in their order, those that are there among them",
+  Effect.gen(function* () {
+    const callbacks = yield* Callbacks
+    const b = yield* issue(grant("b"))
+    const [a, again, c] = yield* callbacks.issue(bound.tenant, [grant("a"), grant("b"), grant("c")])
+    assert.strictEqual(again, b)
+    assert.strictEqual((yield* callbacks.redeem({ ...bound, token: c! })).payload, '{"of":"c"}')
+    assert.strictEqual((yield* callbacks.redeem({ ...bound, token: a! })).payload, '{"of":"a"}')
+    assert.deepStrictEqual(yield* callbacks.issue(bound.tenant, []), [])
   })
 )
 
@@ -110,12 +124,12 @@ live(
   Effect.gen(function* () {
     const callbacks = yield* Callbacks
     const scope = yield* TenantScope
-    const undone = <A, E>(body: Effect.Effect<A, E>) =>
+    const undone = <A, E>(body: Effect.Effect<A, E, Callbacks>) =>
       Effect.flip(scope.transaction(bound.tenant, () => Effect.flatMap(body, Effect.fail)))
-    const token = yield* callbacks.issue(grant("a"))
+    const token = yield* issue(grant("a"))
     assert.deepInclude(yield* undone(callbacks.redeem({ ...bound, token })), { purpose: "confirm" })
     assert.strictEqual((yield* callbacks.redeem({ ...bound, token })).purpose, "confirm")
-    const lost = String(yield* undone(callbacks.issue(grant("b"))))
+    const lost = String(yield* undone(issue(grant("b"))))
     assert.strictEqual(
       (yield* Effect.flip(callbacks.redeem({ ...bound, token: lost })))._tag,
       "CallbackUnknown"

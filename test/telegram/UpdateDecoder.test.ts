@@ -296,6 +296,19 @@ describe("what is not a message", () => {
     assert.strictEqual(status({ status: "levitating" }), "Unknown")
   })
 
+  it("a stopped draft is its person's, whatever else the update says", () => {
+    const stopped = { chat: home, draft_id: 77, keep: "no" }
+    const decoded = decodeUpdate({ update_id: 1, stopped_message_generation: stopped })
+    includes(decoded, { _tag: "DraftStopped", draftId: 77 })
+    includes(conversationOf(decoded)?.sender, { id: home.id, kind: "user" })
+    const inTopic = { ...stopped, message_thread_id: 5 }
+    includes(decodeUpdate({ update_id: 1, stopped_message_generation: inTopic }), { thread: 5 })
+    includes(decodeUpdate({ update_id: 1, stopped_message_generation: { chat: home } }), {
+      _tag: "Unknown",
+      kind: "stopped_message_generation"
+    })
+  })
+
   it("service messages say which news they are and where", () => {
     const decoded = decodeUpdate(
       update({ pinned_message: base, message_thread_id: 4, is_topic_message: true })
@@ -360,7 +373,14 @@ describe("any input", () => {
     "message_thread_id"
   )
   const broken = fc.tuple(
-    fc.constantFrom("message", "edited_message", "callback_query", "my_chat_member", "poll"),
+    fc.constantFrom(
+      "message",
+      "edited_message",
+      "callback_query",
+      "my_chat_member",
+      "stopped_message_generation",
+      "poll"
+    ),
     fc.dictionary(field, json),
     fc.boolean()
   )

@@ -3,7 +3,8 @@ import type { RevisionNumber } from "../../domain/Ids.ts"
 import type { Revision } from "../../domain/Note.ts"
 import { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
 import type { TextContent } from "../../telegram/BotPort.ts"
-import { undoAnywayButton } from "../Buttons.ts"
+import { Callbacks } from "../../telegram/Callbacks.ts"
+import { undoAnywayButton, undoGrant } from "../Buttons.ts"
 import { texts } from "../Texts.ts"
 import type { UserContext } from "../UserContext.ts"
 import type { Command } from "./Command.ts"
@@ -56,7 +57,11 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
   user: UserContext,
   number: RevisionNumber,
   date: number,
-  options: { readonly force: boolean }
+  options: {
+    readonly force: boolean
+    /** Names what asks for it, and with it the button that asks again. */
+    readonly asked: string
+  }
 ) {
   const knowledge = yield* KnowledgeBase
   const words = texts[user.language]
@@ -86,11 +91,13 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
         )
       ),
       Effect.catchTag("UndoConflict", ({ later }) =>
-        Effect.succeed(
-          answer(words.undoConflict([...new Set(later.map(calledIn(history)))]), [
-            [undoAnywayButton(user, number)]
+        Effect.gen(function* () {
+          const grant = undoGrant(user, { revision: number, force: true }, options.asked)
+          const [token = ""] = yield* Callbacks.use((callbacks) => callbacks.issue(user.tenant, [grant]))
+          return answer(words.undoConflict([...new Set(later.map(calledIn(history)))]), [
+            [undoAnywayButton(user, token)]
           ])
-        )
+        })
       ),
       Effect.catchTag("RevisionUnknown", () => Effect.succeed(answer(words.nothingToUndo)))
     )
@@ -98,13 +105,13 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
 
 export const undo: Command = {
   name: "undo",
-  run: Effect.fn("command.undo")(function* ({ user, date }) {
+  run: Effect.fn("command.undo")(function* ({ user, date, updateId }) {
     const history = yield* KnowledgeBase.use((knowledge) =>
       knowledge.history(user.knowledgeBase, { limit: searched })
     )
     const last = lastOf(history, user.author.email)
     return Option.isNone(last)
       ? [{ _tag: "Text" as const, text: texts[user.language].nothingToUndo }]
-      : [yield* undoRevision(user, last.value.number, date, { force: false })]
+      : [yield* undoRevision(user, last.value.number, date, { force: false, asked: String(updateId) })]
   })
 }

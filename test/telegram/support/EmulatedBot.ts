@@ -26,7 +26,7 @@ export const layerWith = <E, R>(files: Layer.Layer<OutgoingFiles, E, R>) =>
   GrammyBot.layer({ timeout: "2 seconds" }).pipe(
     Layer.provideMerge(Pacer.layer),
     Layer.provide(files),
-    Layer.provide(GrammyApi.layer),
+    Layer.provideMerge(GrammyApi.layer),
     Layer.provide(bots),
     Layer.provideMerge(emulatorLayer())
   )
