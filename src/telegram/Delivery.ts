@@ -218,9 +218,12 @@ export const makeDelivery = Effect.fnUntraced(function* ({
 
   const sendParts = Effect.fnUntraced(function* (
     address: Address,
-    [first, ...rest]: readonly [TextContent, ...ReadonlyArray<TextContent>],
+    parts: readonly [TextContent, ...ReadonlyArray<TextContent>],
     options: SendOptions
   ): Effect.fn.Return<SentMessage, BotPortError> {
+    // What Telegram would not take of the last keeps the first from being sent.
+    yield* pack(address.tenant, "sendMessage", { _tag: "Parts", parts })
+    const [first, ...rest] = parts
     const sent = yield* sendAs(address, first, sendingOf(first), options)
     const others = yield* following(address, rest, options)
     return others.length === 0 ? sent : { ...sent, others }
@@ -229,9 +232,11 @@ export const makeDelivery = Effect.fnUntraced(function* ({
   const editParts = Effect.fnUntraced(function* (
     address: Address,
     message: MessageId,
-    [first, ...rest]: readonly [TextContent, ...ReadonlyArray<TextContent>],
+    parts: readonly [TextContent, ...ReadonlyArray<TextContent>],
     options: EditOptions
   ) {
+    yield* pack(address.tenant, "editMessageText", { _tag: "Parts", parts })
+    const [first, ...rest] = parts
     yield* editOne(address, message, first, options)
     yield* following(address, rest, limitsOf(options))
   })

@@ -204,8 +204,30 @@ describe("an edit", () => {
 const file = { _tag: "FileId", fileId: "f" } as const
 const tooLong = plain("x".repeat(1_025))
 const item = { _tag: "Photo", file } as const
+/** Every other letter is bold. */
+const striped = (entities: number) =>
+  compose(...Array.from({ length: entities }, () => ["a", { type: "bold", text: "b" }] as const).flat())
 const limits: ReadonlyArray<readonly [string, OutgoingContent, string]> = [
   ["a text", { _tag: "Text", text: plain("x".repeat(4_097)) }, "4097 UTF-16 units, Telegram allows 4096"],
+  ["nothing to see in a text", { _tag: "Text", text: plain("\u200B \n\u2800") }, "the text is empty"],
+  ["formatting", { _tag: "Text", text: striped(101) }, "101 entities, Telegram allows 100 entities"],
+  ["formatting in a caption", { _tag: "Document", file, caption: striped(101) }, "101 entities"],
+  [
+    "a text in several messages",
+    {
+      _tag: "Parts",
+      parts: [
+        { _tag: "Text", text: plain("x") },
+        { _tag: "Text", text: plain("x".repeat(4_097)) }
+      ]
+    },
+    "4097 UTF-16 units"
+  ],
+  [
+    "a button's data under a rich message",
+    { _tag: "Rich", markdown: "x", buttons: [[{ text: "b", data: "d".repeat(65) }]] },
+    "65 bytes, Telegram allows 64 bytes"
+  ],
   ["a caption", { _tag: "Photo", file, caption: tooLong }, "1025 UTF-16 units, Telegram allows 1024"],
   ["a caption in an album", { _tag: "Album", items: [item, { ...item, caption: tooLong }] }, "allows 1024"],
   ["an album of one", { _tag: "Album", items: [item] }, "2 to 10 items, this one has 1"],

@@ -1,7 +1,8 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
-import { calling } from "../../support/emulator.ts"
+import { richFromMarkdown } from "../../../src/telegram/RichText.ts"
+import { botApi, calling } from "../../support/emulator.ts"
 import * as inPage from "../../support/inPage.js"
 import { choose, count, echo, on, say, started, until } from "../../support/pageDriver.ts"
 import { Chromium, noChromium, openPage, runBot, Shelf } from "../../support/sandboxPage.ts"
@@ -83,6 +84,50 @@ describe.skipIf(noChromium !== undefined)(`chats of the sandbox's page ${noChrom
           yield* calling(() => page.keyboard.press("ArrowDown"))
           yield* calling(() => page.keyboard.press("Enter"))
           yield* until(page, ".own .bubble", "/status")
+          assert.deepStrictEqual(complaints, [])
+        })
+      )
+    )
+
+    it.effect("shows the blocks of a rich message, and a draft with the button that stops it", () =>
+      on(
+        Effect.gen(function* () {
+          const { page, complaints } = yield* started()
+          const telegram = yield* BotApiEmulator
+          const api = yield* botApi
+          const [user] = yield* telegram.users({})
+          const chat = user?.id ?? 0
+          const markdown = [
+            "# Trip to *Tbilisi*",
+            "Leave on **Friday**, see [the map](https://example.org).",
+            "- [x] tickets\n- [ ] a gift\n   1. wine\n   2. tea",
+            "| what | price |\n|---|--:|\n| flight | 120 |\n| hotel | 300 |",
+            "> Take a coat, it is cold there in the evening.",
+            "```sh\nmake trip\n```",
+            "---\n\n||surprise||"
+          ].join("\n\n")
+          const blocks = [...(richFromMarkdown(markdown) ?? [])]
+          yield* calling(() => api.sendRichMessage(chat, { blocks }))
+          yield* until(page, ".blocks h3 em", "Tbilisi")
+          yield* until(page, ".blocks td.align-right", "300")
+          yield* until(page, ".blocks li.task", "a gift")
+          yield* until(page, ".blocks ol li", "tea")
+          yield* until(page, ".blocks blockquote", "Take a coat")
+          yield* until(page, ".blocks .pre code", "make trip")
+          yield* until(page, ".blocks .spoiler")
+          yield* calling(() =>
+            api.raw.sendMessageDraft({
+              chat_id: chat,
+              draft_id: 7,
+              text: "I am looking for",
+              can_stop: true
+            })
+          )
+          yield* until(page, ".bubble.draft", "I am looking for")
+          yield* calling(() => page.getByRole("button", { name: "Stop" }).click())
+          yield* count(page, ".bubble.draft", 0)
+          const updates = yield* calling(() => api.getUpdates())
+          assert.deepInclude(updates.at(-1)?.stopped_message_generation, { draft_id: 7 })
           assert.deepStrictEqual(complaints, [])
         })
       )

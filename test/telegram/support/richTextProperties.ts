@@ -1,8 +1,16 @@
 /** What holds of any Markdown, as properties to be run as often as there is time. */
 import { assert } from "@effect/vitest"
+import { Result } from "effect"
 import fc from "fast-check"
 import type { FormattedText } from "../../../src/domain/FormattedText.ts"
-import { fromMarkdown, messageLimits, split } from "../../../src/telegram/RichText.ts"
+import { richOf } from "../../../src/sandbox/RichMessage.ts"
+import {
+  fromMarkdown,
+  messageLimits,
+  type RichBlock,
+  richFromMarkdown,
+  split
+} from "../../../src/telegram/RichText.ts"
 import { checkEntities, visible } from "./entities.ts"
 import { hostileMarkdown, longMarkdown, type Wordy, wordyMarkdown } from "./markdown.ts"
 
@@ -49,6 +57,27 @@ export const wordsAreKept = (numRuns: number): void =>
       checkWords(value, wordy)
     }),
     { numRuns }
+  )
+
+/** The emulator reads it with rules of its own. */
+const isTaken = (blocks: ReadonlyArray<RichBlock>) => {
+  const answer = richOf({ values: { rich_message: JSON.stringify({ blocks }) }, uploads: new Map() })
+  assert.deepStrictEqual(answer, Result.succeed(blocks) as never)
+}
+
+export const richIsTaken = (numRuns: number): void =>
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        hostileMarkdown,
+        wordyMarkdown.map(({ markdown }) => markdown)
+      ),
+      (markdown) => {
+        const blocks = richFromMarkdown(markdown)
+        if (blocks !== undefined) isTaken(blocks)
+      }
+    ),
+    { numRuns, endOnFailure: true }
   )
 
 export const longIsSplit = (numRuns: number): void =>
