@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Queue } from "effect"
+import { Context, Effect, Latch, Layer, Queue } from "effect"
 import * as Conversation from "../../src/conversation/Conversation.ts"
 import { ConversationSettings } from "../../src/conversation/ConversationSettings.ts"
 import * as Engine from "../../src/conversation/Engine.ts"
@@ -36,7 +36,12 @@ class Seen extends Context.Service<Seen, Queue.Queue<string>>()("test/Seen") {
 }
 
 const processor = (
-  behave: { readonly failures?: number; readonly die?: boolean; readonly received?: () => void } = {}
+  behave: {
+    readonly failures?: number
+    readonly die?: boolean
+    readonly received?: () => void
+    readonly working?: Effect.Effect<void>
+  } = {}
 ) =>
   Layer.effect(
     MessageProcessor,
@@ -58,10 +63,13 @@ const processor = (
         received: () => Effect.sync(() => behave.received?.()),
         opened: () => Effect.void,
         unit: (user, unit, { raw }) =>
-          once(
-            user,
-            [...unit.members.map((one) => one.updateId), ...unit.absorbed],
-            `${raw ? "raw" : "note"} ${unit.members.map((one) => one.message.text.text).join(",")}`
+          Effect.andThen(
+            behave.working ?? Effect.void,
+            once(
+              user,
+              [...unit.members.map((one) => one.updateId), ...unit.absorbed],
+              `${raw ? "raw" : "note"} ${unit.members.map((one) => one.message.text.text).join(",")}`
+            )
           ),
         edited: (user, updateId, { text }) =>
           Effect.as(once(user, [updateId], `edit ${updateId} ${text.text}`), true),
@@ -136,6 +144,35 @@ describe("Conversation", () => {
       assert.deepStrictEqual(yield* send(one), ["duplicate"])
       assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
     }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  const pressed = (id: number, data: string) => ({
+    update_id: id,
+    callback_query: {
+      id: String(id),
+      data,
+      from: { id: 1, is_bot: false, first_name: "Ann" },
+      message: { message_id: 1, date: 1, chat: { id: 1, type: "private", first_name: "Ann" } }
+    }
+  })
+  const stopped = (id: number) => ({
+    update_id: id,
+    stopped_message_generation: { chat: { id: 1, type: "private", first_name: "Ann" }, draft_id: 5 }
+  })
+
+  it.live("who stops what is made does not wait for it; any other button does", () =>
+    Effect.gen(function* () {
+      const working = yield* Latch.make()
+      const begun = yield* Latch.make()
+      yield* Effect.gen(function* () {
+        yield* send(textUpdate(1, "a"))
+        yield* begun.await
+        yield* send(pressed(2, "open:1:n"), pressed(3, "stop:token"), stopped(4))
+        assert.deepStrictEqual([yield* next, yield* next].sort(), ["button stop:token", "stopped 5"])
+        yield* working.open
+        assert.deepStrictEqual([yield* next, yield* next], ["note a", "button open:1:n"])
+      }).pipe(Effect.provide(process({ working: Effect.andThen(begun.open, working.await) })))
+    }).pipe(Effect.provide(world))
   )
 
   const edited = (updateId: number, messageId: number, text: string) => ({
