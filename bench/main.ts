@@ -22,6 +22,7 @@ import { latency, window } from "./latency.ts"
 import { Product } from "./Product.ts"
 import { projection } from "./projection.ts"
 import { type Figure, gitVersion, machine, postgresVersion, table } from "./Report.ts"
+import { sending } from "./sending.ts"
 import { startup } from "./startup.ts"
 import { notes, storing } from "./throughput.ts"
 import { windows } from "./windows.ts"
@@ -29,17 +30,15 @@ import { windows } from "./windows.ts"
 const open = { NOTE_WINDOW: "1 hour", NOTE_WINDOW_MAX: "2 hours" }
 const short = { NOTE_WINDOW: "500 millis" }
 
-const knowledge = Layer.unwrap(
+const database = Layer.unwrap(
   Effect.map(temporaryDirectory, (directory) =>
-    Layer.mergeAll(RevisionLog.layer, Blobs.layer).pipe(
-      Layer.provideMerge(
-        Database.layer({ secretsKey: Redacted.make(Buffer.alloc(32, "bench").toString("base64")) })
-      ),
+    Database.layer({ secretsKey: Redacted.make(Buffer.alloc(32, "bench").toString("base64")) }).pipe(
       Layer.provide(LocalPostgres.layer()),
       Layer.provide(DataDirLock.layer({ dataDir: join(directory, "data") }))
     )
   )
 )
+const knowledge = Layer.mergeAll(RevisionLog.layer, Blobs.layer).pipe(Layer.provideMerge(database))
 
 /** Each gives its rows of the table. `few`: with fewer messages and one round, to see that it works. */
 const parts = {
@@ -68,7 +67,8 @@ const parts = {
     windows(few ? [1_000, 3_000] : [1_000, 3_000, 10_000, 12_000]).pipe(
       Effect.provide(Product.layer(open)),
       Effect.map(windowFigures)
-    )
+    ),
+  sending: (few: boolean) => Effect.provide(sending(few), database)
 } as const satisfies Record<string, (few: boolean) => Effect.Effect<ReadonlyArray<Figure>, unknown, unknown>>
 
 type Part = keyof typeof parts

@@ -1,0 +1,121 @@
+/** The same messages for everybody, the shortest time Telegram's limits allow for them, and what became of them. Pure. */
+import { type Pace, telegramRates } from "../../src/sandbox/Limits.ts"
+import type { JournalEntry } from "../../src/sandbox/Views.ts"
+
+export interface Item {
+  readonly chat: number
+  /** Of its chat, from 0. */
+  readonly nth: number
+  readonly text: string
+}
+
+export interface Shape {
+  readonly messages: number
+  readonly chats: number
+  /** How many of them go to one person, and how many to one group. */
+  readonly busyChat: number
+  readonly busyGroup: number
+}
+
+/** In turns, so that nobody's messages are all at the end. */
+export const itemsFor = (people: ReadonlyArray<number>, group: number, shape: Shape): ReadonlyArray<Item> => {
+  const [busy = 0, ...others] = people
+  const left = new Map<number, number>([
+    [busy, shape.busyChat],
+    [group, shape.busyGroup]
+  ])
+  const rest = shape.messages - shape.busyChat - shape.busyGroup
+  for (const [index, chat] of others.entries())
+    left.set(chat, Math.floor(rest / others.length) + (index < rest % others.length ? 1 : 0))
+  const items: Array<Item> = []
+  for (let nth = 0; items.length < shape.messages; nth++)
+    for (const [chat, count] of left)
+      if (nth < count)
+        items.push({ chat, nth, text: `Message ${nth + 1} to ${chat}: the shop opens at nine.` })
+  return items
+}
+
+/** Seconds a budget takes for so many messages when it is whole at first. */
+const needed = ({ period, burst }: Pace, count: number) => Math.max(0, ((count - burst) * period) / 1_000)
+
+const mostTo = (items: ReadonlyArray<Item>, of: (chat: number) => boolean) =>
+  Math.max(
+    0,
+    ...[...Map.groupBy(items, ({ chat }) => chat)].map(([chat, all]) => (of(chat) ? all.length : 0))
+  )
+
+/** The shortest time the limits of the emulator allow, in seconds. */
+export const minimumOf = (items: ReadonlyArray<Item>): number =>
+  Math.max(
+    needed(telegramRates.bot, items.length),
+    needed(
+      telegramRates.chat,
+      mostTo(items, () => true)
+    ),
+    needed(
+      telegramRates.group,
+      mostTo(items, (chat) => chat < 0)
+    )
+  )
+
+export interface Verdict {
+  /** From the first call until the last message was there. */
+  readonly seconds: number
+  readonly delivered: number
+  readonly lost: number
+  /** Texts there more than once. */
+  readonly doubled: ReadonlyArray<string>
+  /** Messages that came after a later one of their chat. */
+  readonly disordered: number
+  readonly calls: number
+  /** Answers "429" in the first second and after it. */
+  readonly limited: { readonly first: number; readonly later: number }
+  /** The contestant was stopped before it had ended. */
+  readonly stopped: boolean
+}
+
+/** `shown`: what is in each chat in the end, oldest first. */
+export const verdictOf = (
+  items: ReadonlyArray<Item>,
+  shown: ReadonlyMap<number, ReadonlyArray<string>>,
+  journal: ReadonlyArray<JournalEntry>,
+  stopped: boolean
+): Verdict => {
+  const byText = new Map(items.map((item) => [item.text, item]))
+  const calls = journal.filter(({ method }) => /^sendMessage$/i.test(method))
+  const begin = Math.min(...calls.map(({ at }) => at))
+  const end = Math.max(...calls.filter(({ processed }) => processed).map(({ at }) => at))
+  const limited = calls.filter(({ status }) => status === 429)
+  const doubled: Array<string> = []
+  let delivered = 0
+  let disordered = 0
+  for (const texts of shown.values()) {
+    const seen = new Set<string>()
+    let latest = -1
+    for (const text of texts) {
+      const item = byText.get(text)
+      if (item === undefined) continue
+      if (seen.has(text)) {
+        doubled.push(text)
+        continue
+      }
+      seen.add(text)
+      if (item.nth < latest) disordered += 1
+      latest = Math.max(latest, item.nth)
+    }
+    delivered += seen.size
+  }
+  return {
+    seconds: (end - begin) / 1_000,
+    delivered,
+    lost: items.length - delivered,
+    doubled,
+    disordered,
+    calls: calls.length,
+    limited: {
+      first: limited.filter(({ at }) => at <= begin + 1_000).length,
+      later: limited.filter(({ at }) => at > begin + 1_000).length
+    },
+    stopped
+  }
+}
