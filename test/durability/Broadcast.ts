@@ -18,6 +18,7 @@ import { botApi, calling, emulatorLayer } from "../support/emulator.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { secretsKey } from "../support/TestServer.ts"
 import {
+  checkLimits,
   checkOrder,
   checkParks,
   checkRows,
@@ -103,6 +104,7 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
         botId: BotId.make(emulator.bot.id),
         key: `broadcast ${nth}`,
         delivery: "result",
+        urgency: "broadcast",
         action: { _tag: "Send", content: { _tag: "Text", text: plain(`broadcast ${nth}`) } }
       })
     )
@@ -177,7 +179,8 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
       ...problems,
       ...checkRows(rows, seen, { killed: ({ id }) => killed.get(id) ?? 0 }),
       ...checkOrder(rows, seen),
-      ...checkParks(journal, endings, underway)
+      ...checkParks(journal, endings, underway),
+      ...checkLimits(journal)
     ],
     figures: {
       rows: rows.length,

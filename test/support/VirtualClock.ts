@@ -39,7 +39,7 @@ export const makeVirtualClock = (begin: number) => {
       if (millis === Number.POSITIVE_INFINITY) return Effect.never
       if (millis <= 0) return Effect.yieldNow
       return Effect.callback<void>((resume) => {
-        const sleeper = { at: read() + millis, wake: () => resume(Effect.void) }
+        const sleeper = { at: read() + Math.ceil(millis), wake: () => resume(Effect.void) }
         sleepers.add(sleeper)
         return Effect.sync(() => void sleepers.delete(sleeper))
       })

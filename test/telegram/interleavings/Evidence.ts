@@ -129,12 +129,13 @@ export interface Ending {
   readonly how: "killed" | "interrupted"
 }
 
+/** A 429 answered just before a kill may not be written down yet. Milliseconds. */
+const justBefore = 50
 const parkWindow = 2_000
 
 /**
- * Nothing reaches a chat before the time Telegram asked for is over; three chats within 2 s mean the whole bot. Both
- * are known to the dispatcher that met them. `underway`: milliseconds it takes a bot to hear of it, for which others
- * of its calls may still arrive.
+ * Nothing reaches a chat before the time Telegram asked for is over; three chats within 2 s mean the whole bot.
+ * `underway`: milliseconds it takes a bot to hear of it, for which others of its calls may still arrive.
  */
 export const checkParks = (
   journal: ReadonlyArray<JournalEntry>,
@@ -144,37 +145,44 @@ export const checkParks = (
   const calls = journal.filter(({ method, chat }) => chat !== undefined && !/^getUpdates$/i.test(method))
   const refused = calls.filter(({ status }) => status === 429)
   const untilOf = ({ endedAt, retryAfter = 0 }: JournalEntry) => endedAt + retryAfter * 1_000
-  const early = (since: number, after: number, until: number, chat: number | undefined) =>
-    calls.filter(
-      (call) =>
-        call.at > after + underway &&
-        call.at < until &&
-        (chat === undefined || call.chat === chat) &&
-        !endings.some(({ at }) => at >= since && at <= call.at)
+  const ended = (from: number, to: number) => endings.some(({ at }) => at >= from && at <= to)
+
+  const ofChat = (one: JournalEntry) => {
+    const hardlyKnown = endings.some(
+      ({ at, how }) => how === "killed" && at >= one.endedAt && at <= one.endedAt + justBefore + underway
     )
-  const tooEarly = (whose: string, one: JournalEntry, until: number) => (call: JournalEntry) =>
-    `${call.method} to ${call.chat} (#${call.seq}) came ${until - call.at} ms before the end of ${whose} park (#${one.seq})`
-  return refused.flatMap((one) => {
-    const own = early(one.endedAt, one.endedAt, untilOf(one), one.chat)
+    // Kept with the rows: one that was met by what is not in the outbox is known to its dispatcher only.
+    const kept = /^sendMessage$/i.test(one.method)
+    return hardlyKnown
+      ? []
+      : calls.filter(
+          ({ at, chat }) =>
+            chat === one.chat &&
+            at > one.endedAt + underway &&
+            at < untilOf(one) &&
+            (kept || !ended(one.endedAt, at))
+        )
+  }
+  const ofBot = (one: JournalEntry) => {
     const others = refused.filter(
       ({ seq, chat, endedAt }) => seq < one.seq && chat !== one.chat && endedAt > one.endedAt - parkWindow
     )
-    const latest = [...Map.groupBy(others, ({ chat }) => chat).values()].map((all) => all.at(-1)!)
-    const first = Math.min(one.endedAt, ...latest.map(({ endedAt }) => endedAt))
-    const until = Math.max(untilOf(one), ...latest.map(untilOf))
-    const ofBot = latest.length < 2 ? [] : early(first, one.endedAt, until, undefined)
-    return [...own.map(tooEarly("its", one, untilOf(one))), ...ofBot.map(tooEarly("the bot's", one, until))]
-  })
+    const all = [one, ...[...Map.groupBy(others, ({ chat }) => chat).values()].map((same) => same.at(-1)!)]
+    if (all.length < 3) return []
+    const first = Math.min(...all.map(({ endedAt }) => endedAt))
+    const until = Math.max(...all.map(untilOf))
+    // That it means the bot is known to the dispatcher that counted; each chat's own park is kept.
+    return calls.filter(({ at }) => at > one.endedAt + underway && at < until && !ended(first, at))
+  }
+  return refused.flatMap((one) =>
+    [...new Set([...ofChat(one), ...ofBot(one)])].map(
+      ({ method, chat, seq }) => `${method} to ${chat} (#${seq}) came before the end of a park (#${one.seq})`
+    )
+  )
 }
 
-/** A restarted dispatcher does not know yet what the one before it has spent of the pace. Milliseconds. */
-const spent = 60_000
-
-/** Telegram's own limits are never met. */
-export const checkLimits = (
-  journal: ReadonlyArray<JournalEntry>,
-  endings: ReadonlyArray<Ending>
-): ReadonlyArray<string> =>
+/** Telegram's own limits are never met, by a restarted dispatcher neither. */
+export const checkLimits = (journal: ReadonlyArray<JournalEntry>): ReadonlyArray<string> =>
   journal
-    .filter(({ outcome, at }) => outcome === "limited" && !endings.some((end) => end.at > at - spent))
+    .filter(({ outcome }) => outcome === "limited")
     .map(({ method, chat, seq }) => `${method} to ${chat} (#${seq}) was over Telegram's limits`)

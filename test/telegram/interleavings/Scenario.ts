@@ -220,7 +220,7 @@ export const judge = Effect.fnUntraced(function* (world: World) {
       ...checkRows(rows, happened, world),
       ...checkOrder(rows, happened),
       ...checkParks(journal, world.endings),
-      ...checkLimits(journal, world.endings)
+      ...checkLimits(journal)
     ]
   }
 })
