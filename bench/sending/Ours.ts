@@ -31,7 +31,10 @@ const entryOf = (bot: number, { chat, text, urgency }: Said): OutboxEntry => ({
 })
 
 /** `api`: the door to the network. The dispatcher runs until the scope closes. */
-export const makeOurs = Effect.fnUntraced(function* (bot: Pick<Bot, "id">, api: Layer.Layer<GrammyApi, never, BotApiEmulator>) {
+export const makeOurs = Effect.fnUntraced(function* (
+  bot: Pick<Bot, "id">,
+  api: Layer.Layer<GrammyApi, never, BotApiEmulator>
+) {
   const scope = yield* TenantScope
   const services = yield* Outbox.layer.pipe(
     Layer.provide(GrammyBot.layer()),

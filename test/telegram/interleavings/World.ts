@@ -146,6 +146,9 @@ const makeWorld = (io: ProcessIO) =>
         yield* begin
       })
 
+    // The database is there for the next world too.
+    yield* Effect.addFinalizer(() => Effect.suspend(() => alive?.kill ?? Effect.void))
+
     // Whoever decides what is said lives on when a dispatcher dies.
     const desk = yield* Layer.build(
       Outbox.layer.pipe(
