@@ -20,8 +20,8 @@ const emulator = Layer.unwrap(
 )
 
 const full = { messages: 3_000, chats: 600, busyChat: 60, busyGroup: 40, cap: "8 minutes" } as const
-/** A fifth of it, the limits binding in the same places. */
-const short = { messages: 600, chats: 120, busyChat: 24, busyGroup: 26, cap: "90 seconds" } as const
+/** A fifth of it. */
+const short = { messages: 600, chats: 120, busyChat: 12, busyGroup: 18, cap: "90 seconds" } as const
 
 /** `few`: fewer messages, as for the other parts. */
 export const sending = Effect.fn("bench.sending")(function* (few: boolean) {
@@ -33,8 +33,6 @@ export const sending = Effect.fn("bench.sending")(function* (few: boolean) {
   yield* Console.error("  the same through faults")
   const faults = yield* contest({ ...shape, faults: "some" })
   yield* Console.error("  replies beside a broadcast")
-  const beside = yield* replies(
-    few ? { broadcast: 1_000, chats: 300, apart: 250 } : { broadcast: 10_000, chats: 1_000, apart: 500 }
-  )
+  const beside = yield* replies(few ? { broadcast: 1_000, apart: 250 } : { broadcast: 10_000, apart: 500 })
   return [...paceFigures(pace), ...faultFigures(faults), ...replyFigures(beside), ...costFigures(costs)]
 }, Effect.provide(emulator))

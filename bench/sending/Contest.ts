@@ -22,7 +22,7 @@ export interface ContestFigures {
   readonly options: ContestOptions
   readonly minimum: number
   readonly ours: Verdict
-  /** Doubled messages whose rows say that their fate was in doubt. */
+  /** Lost and doubled messages whose rows say that their fate was in doubt. */
   readonly admitted: number
   readonly throttled: Verdict
   readonly plain: Verdict
@@ -72,7 +72,11 @@ const ours = Effect.fnUntraced(function* (options: ContestOptions) {
       doubted = yield* inDoubt
     })
   )
-  return { verdict, items, admitted: verdict.doubled.filter((text) => doubted.has(text)).length }
+  return {
+    verdict,
+    items,
+    admitted: [...verdict.doubled, ...verdict.lost].filter((text) => doubted.has(text)).length
+  }
 })
 
 const grammy = (kind: "throttled" | "plain", options: ContestOptions) =>

@@ -61,8 +61,8 @@ export const minimumOf = (items: ReadonlyArray<Item>): number =>
 export interface Verdict {
   /** From the first call until the last message was there. */
   readonly seconds: number
-  readonly delivered: number
-  readonly lost: number
+  /** Texts that are nowhere. */
+  readonly lost: ReadonlyArray<string>
   /** Texts there more than once. */
   readonly doubled: ReadonlyArray<string>
   /** Messages that came after a later one of their chat. */
@@ -87,7 +87,7 @@ export const verdictOf = (
   const end = Math.max(...calls.filter(({ processed }) => processed).map(({ at }) => at))
   const limited = calls.filter(({ status }) => status === 429)
   const doubled: Array<string> = []
-  let delivered = 0
+  const delivered = new Set<string>()
   let disordered = 0
   for (const texts of shown.values()) {
     const seen = new Set<string>()
@@ -100,15 +100,14 @@ export const verdictOf = (
         continue
       }
       seen.add(text)
+      delivered.add(text)
       if (item.nth < latest) disordered += 1
       latest = Math.max(latest, item.nth)
     }
-    delivered += seen.size
   }
   return {
     seconds: (end - begin) / 1_000,
-    delivered,
-    lost: items.length - delivered,
+    lost: items.flatMap(({ text }) => (delivered.has(text) ? [] : [text])),
     doubled,
     disordered,
     calls: calls.length,

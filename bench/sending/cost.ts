@@ -51,7 +51,7 @@ const sending = Effect.fnUntraced(function* (sends: number) {
     const cpu = process.cpuUsage()
     const from = yield* Clock.monotonicTimeNanos
     yield* say(all)
-    while ((yield* open) > 0) yield* Effect.sleep("2 millis")
+    while ((yield* open) > 0) yield* Effect.sleep("5 millis")
     const { system, user } = process.cpuUsage(cpu)
     elapsed.push(Number((yield* Clock.monotonicTimeNanos) - from) / 1e6 / batch)
     processor.push((system + user) / 1e3 / batch)

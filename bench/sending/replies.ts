@@ -11,24 +11,20 @@ export interface ReplyFigures {
   readonly limited: number
 }
 
-/** Every other reply goes to somebody who gets the broadcast too. `apart`: milliseconds between replies, on average. */
+/**
+ * A broadcast of one message to each of many people. Every other reply goes to one of them. `apart`: milliseconds between
+ * replies, on average.
+ */
 export const replies = Effect.fn("bench.replies")(function* (options: {
   readonly broadcast: number
-  readonly chats: number
   readonly apart: number
 }) {
   const askers = 200
-  const stage = yield* makeStage("zapiska_replies", options.chats + askers)
-  const readers = stage.people.slice(0, options.chats)
-  const others = stage.people.slice(options.chats)
+  const stage = yield* makeStage("zapiska_replies", options.broadcast + askers)
+  const readers = stage.people.slice(0, options.broadcast)
+  const others = stage.people.slice(options.broadcast)
   const { begin, open, say } = yield* makeOurs(stage.bot, network(stage.bot))
-  yield* say(
-    Array.from({ length: options.broadcast }, (_, nth) => ({
-      chat: readers[nth % readers.length]!,
-      text: `Broadcast ${nth}`,
-      urgency: "broadcast"
-    }))
-  )
+  yield* say(readers.map((chat, nth) => ({ chat, text: `Broadcast ${nth}`, urgency: "broadcast" })))
   yield* begin
   yield* reporting("a broadcast and replies", stage, options.broadcast)
   yield* Effect.sleep("2 seconds")
@@ -39,7 +35,7 @@ export const replies = Effect.fn("bench.replies")(function* (options: {
     const nth = asked.length
     const from = nth % 2 === 0 ? others : readers
     const one = {
-      chat: from[(nth >> 1) % from.length]!,
+      chat: from[((nth >> 1) * 37) % from.length]!,
       text: `Reply ${nth}`,
       at: yield* Clock.currentTimeMillis
     }
