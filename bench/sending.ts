@@ -19,7 +19,7 @@ const emulator = Layer.unwrap(
   )
 )
 
-const full = { messages: 3_000, chats: 600, busyChat: 60, busyGroup: 40, cap: "8 minutes" } as const
+const full = { messages: 3_000, chats: 600, busyChat: 60, busyGroup: 40, cap: "5 minutes" } as const
 /** A fifth of it. */
 const short = { messages: 600, chats: 120, busyChat: 12, busyGroup: 18, cap: "90 seconds" } as const
 

@@ -17,7 +17,10 @@ export interface Shape {
   readonly busyGroup: number
 }
 
-/** In turns, so that nobody's messages are all at the end. */
+/** The next state of a generator of numbers below 2^32. */
+const draw = (state: number): number => (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+
+/** The same order for everybody, decided by chance: each chat's messages lie anywhere between the others'. */
 export const itemsFor = (people: ReadonlyArray<number>, group: number, shape: Shape): ReadonlyArray<Item> => {
   const [busy = 0, ...others] = people
   const left = new Map<number, number>([
@@ -27,12 +30,21 @@ export const itemsFor = (people: ReadonlyArray<number>, group: number, shape: Sh
   const rest = shape.messages - shape.busyChat - shape.busyGroup
   for (const [index, chat] of others.entries())
     left.set(chat, Math.floor(rest / others.length) + (index < rest % others.length ? 1 : 0))
-  const items: Array<Item> = []
-  for (let nth = 0; items.length < shape.messages; nth++)
-    for (const [chat, count] of left)
-      if (nth < count)
-        items.push({ chat, nth, text: `Message ${nth + 1} to ${chat}: the shop opens at nine.` })
-  return items
+  const order = [...left].flatMap(([chat, count]) => Array<number>(count).fill(chat))
+  let state = 1
+  for (let last = order.length - 1; last > 0; last--) {
+    state = draw(state)
+    const other = Math.floor((state / 2 ** 32) * (last + 1))
+    const moved = order[last]!
+    order[last] = order[other]!
+    order[other] = moved
+  }
+  const counts = new Map<number, number>()
+  return order.map((chat) => {
+    const nth = counts.get(chat) ?? 0
+    counts.set(chat, nth + 1)
+    return { chat, nth, text: `Message ${nth + 1} to ${chat}: the shop opens at nine.` }
+  })
 }
 
 /** Seconds a budget takes for so many messages when it is whole at first. */
