@@ -74,7 +74,7 @@ export const makeClaiming = Effect.fnUntraced(function* (owner: Owner, airspace:
     const parked: Array<Claims.ParkedChat> = []
     const chosen: Array<Claims.Due> = []
     for (const one of rows) if (chosen.length < interactive && (yield* placed(one, parked))) chosen.push(one)
-    yield* Claims.park(sql, owner, parked)
+    yield* Claims.park(sql, owner, parked, now)
     const asked = (urgency: Claims.Due["urgency"]) => rows.filter((one) => one.urgency === urgency).length
     const more = asked("interactive") === interactive || (broadcast > 0 && asked("broadcast") === broadcast)
     if (chosen.length === 0) return { due: [], more }

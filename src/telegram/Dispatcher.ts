@@ -74,7 +74,8 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     yield* Rows.settle(
       sql,
       owner,
-      rows.map((row) => ({ row, settlement }))
+      rows.map((row) => ({ row, settlement })),
+      now
     )
   })
 
@@ -99,8 +100,8 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
       settlement._tag === "Back" && settlement.parked ? [{ chat: row.chat, until: settlement.notBefore }] : []
     )
 
-  const settle = (sql: SqlClient.SqlClient, batch: ReadonlyArray<Rows.Settled>) =>
-    Effect.andThen(Rows.settle(sql, owner, batch), Claims.park(sql, owner, parksOf(batch)))
+  const settle = (sql: SqlClient.SqlClient, batch: ReadonlyArray<Rows.Settled>, now: number) =>
+    Effect.andThen(Rows.settle(sql, owner, batch, now), Claims.park(sql, owner, parksOf(batch), now))
 
   const settled = Effect.fnUntraced(function* (batch: ReadonlyArray<Rows.Settled>) {
     flights.forget(batch.length)
@@ -119,7 +120,7 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
       const { claimed, more } = yield* restore(
         scope.transaction(owner.tenant, (sql) =>
           Effect.gen(function* () {
-            yield* settle(sql, batch)
+            yield* settle(sql, batch, now)
             if (adrift) yield* giveBack(sql, now)
             return yield* claim(sql)
           })
@@ -157,7 +158,7 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
         left.map((row) => ({ row }))
       )
       const batch = planned.map((one) => recovered(one, now))
-      yield* Rows.settle(sql, owner, batch)
+      yield* Rows.settle(sql, owner, batch, now)
       for (const at of yield* Claims.deadlines(sql, owner)) deadlines.add(at)
       return { batch, past }
     })
@@ -167,7 +168,9 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     yield* flights.land(patience)
     const now = yield* Clock.currentTimeMillis
     const batch = flights.finished()
-    yield* scope.transaction(owner.tenant, (sql) => Effect.andThen(settle(sql, batch), giveBack(sql, now)))
+    yield* scope.transaction(owner.tenant, (sql) =>
+      Effect.andThen(settle(sql, batch, now), giveBack(sql, now))
+    )
     yield* settled(batch)
   }).pipe(
     Effect.catchTag("SqlError", (error) =>

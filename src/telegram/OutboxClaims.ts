@@ -100,11 +100,13 @@ export interface ParkedChat {
 export const park = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   owner: Owner,
-  parked: ReadonlyArray<ParkedChat>
+  parked: ReadonlyArray<ParkedChat>,
+  now: number
 ) {
   if (parked.length === 0) return
   yield* sql`
-    UPDATE outbox o SET not_before = to_timestamp(p.until / 1000), parked_at = now()
+    UPDATE outbox o SET not_before = to_timestamp(p.until / 1000),
+      parked_at = to_timestamp(${now}::float8 / 1000)
     FROM jsonb_to_recordset(${json(parked)}::text::jsonb) AS p(chat bigint, until float8)
     WHERE o.tenant_id = ${owner.tenant} AND o.bot_id = ${owner.botId}::bigint AND o.chat_id = p.chat
       AND o.state = 'pending' AND (o.not_before IS NULL OR o.not_before < to_timestamp(p.until / 1000))`
@@ -122,40 +124,33 @@ export const deadlines = (sql: SqlClient.SqlClient, owner: Owner) =>
 
 /**
  * What the dispatcher before this one did, as the rows show it: what was sent within the longest window of the
- * pace, what may have left the moment it ended (`sending`), and the parks. Read as ages, so that the clocks of
- * this machine and of the database need not agree.
+ * pace, what may have left the moment it ended (`sending`), and the parks.
  */
 export const past = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   owner: Owner,
   now: number
 ): Effect.fn.Return<Past, SqlError.SqlError> {
-  const window = limits.group.window / 1_000
-  const sent = yield* sql<{ readonly chat: string; readonly age: number; readonly cost: number }>`
-    SELECT chat_id::text AS chat, cost::int AS cost,
-      (extract(epoch FROM now() - settled_at) * 1000)::float8 AS age
+  const sent = yield* sql<{ readonly chat: string; readonly at: number | null; readonly cost: number }>`
+    SELECT chat_id::text AS chat, cost::int AS cost, (extract(epoch FROM settled_at) * 1000)::float8 AS at
     FROM outbox
     WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state = 'sent'
-      AND settled_at > now() - make_interval(secs => ${window}::float8)
+      AND settled_at > to_timestamp(${now - limits.group.window}::float8 / 1000)
     UNION ALL
-    SELECT chat_id::text, cost::int, 0 FROM outbox
+    SELECT chat_id::text, cost::int, NULL FROM outbox
     WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state = 'sending'
-    ORDER BY age DESC`
-  const parks = yield* sql<{ readonly chat: string; readonly age: number; readonly left: number }>`
-    SELECT chat_id::text AS chat, (extract(epoch FROM now() - max(parked_at)) * 1000)::float8 AS age,
-      (extract(epoch FROM max(not_before) - now()) * 1000)::float8 AS left
+    ORDER BY at NULLS LAST`
+  const parks = yield* sql<{ readonly chat: string; readonly at: number; readonly until: number }>`
+    SELECT chat_id::text AS chat, (extract(epoch FROM max(parked_at)) * 1000)::float8 AS at,
+      (extract(epoch FROM max(not_before)) * 1000)::float8 AS until
     FROM outbox
     WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state = 'pending'
-      AND parked_at IS NOT NULL AND not_before > now()
+      AND parked_at IS NOT NULL AND not_before > to_timestamp(${now}::float8 / 1000)
     GROUP BY chat_id
-    ORDER BY age DESC`
+    ORDER BY at`
   const chatOf = (chat: string) => ChatId.make(Number(chat))
   return {
-    sent: sent.map(({ chat, age, cost }) => ({ chat: chatOf(chat), at: now - Math.max(age, 0), cost })),
-    parks: parks.map(({ chat, age, left }) => ({
-      chat: chatOf(chat),
-      at: now - Math.max(age, 0),
-      until: Math.ceil(now + left)
-    }))
+    sent: sent.map(({ chat, at, cost }) => ({ chat: chatOf(chat), at: Math.min(at ?? now, now), cost })),
+    parks: parks.map(({ chat, at, until }) => ({ chat: chatOf(chat), at, until: Math.ceil(until) }))
   }
 })

@@ -162,11 +162,15 @@ const record = ({ row, settlement }: Settled) => {
   }
 }
 
-/** Writes what became of rows in `sending`. Writing it again changes nothing. */
+/**
+ * Writes what became of rows in `sending`, at `now` in Unix milliseconds. Writing it again changes nothing. All
+ * times the pace depends on are of one clock, ours.
+ */
 export const settle = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   owner: Owner,
-  all: ReadonlyArray<Settled>
+  all: ReadonlyArray<Settled>,
+  now: number
 ) {
   if (all.length === 0) return
   yield* sql`
@@ -176,9 +180,9 @@ export const settle = Effect.fnUntraced(function* (
       error = e.error,
       message_id = COALESCE(e.message_id, o.message_id),
       not_before = to_timestamp(e.not_before / 1000),
-      parked_at = CASE WHEN e.parked THEN now() END,
+      parked_at = CASE WHEN e.parked THEN to_timestamp(${now}::float8 / 1000) END,
       action = COALESCE(e.action, o.action),
-      settled_at = CASE WHEN e.ended THEN now() ELSE o.settled_at END
+      settled_at = CASE WHEN e.ended THEN to_timestamp(${now}::float8 / 1000) ELSE o.settled_at END
     FROM jsonb_to_recordset(${json(all.map(record))}::text::jsonb) AS e(
       id bigint, state text, tried int, error text, message_id bigint, not_before float8, parked boolean,
       action text, ended boolean)
