@@ -26,6 +26,7 @@ import { Shutdown } from "../store/Shutdown.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import type { BotPort } from "../telegram/BotPort.ts"
 import { Callbacks } from "../telegram/Callbacks.ts"
+import { Chats } from "../telegram/Chats.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
 import { Intake } from "../telegram/Intake.ts"
@@ -33,6 +34,7 @@ import { Outbox } from "../telegram/Outbox.ts"
 import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { Streaming } from "../telegram/Streaming.ts"
+import { Undelivered } from "../telegram/Undelivered.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import * as Http from "./Http.ts"
@@ -74,7 +76,7 @@ export const telegram = GrammyBot.layer().pipe(Layer.provide(KeptFiles.layer))
 export type BeneathBot = Layer.Services<typeof telegram>
 
 const outbound = Streaming.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(Outbox.layer, Callbacks.layer, HandledUpdates.layer))
+  Layer.provideMerge(Layer.mergeAll(Outbox.layer, Callbacks.layer, Undelivered.layer, HandledUpdates.layer))
 )
 
 const permission = Layer.unwrap(
@@ -108,7 +110,7 @@ const conversations = Inbox.layer.pipe(
   Layer.provideMerge(Engine.layerSingle)
 )
 
-const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer))
+const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer), Layer.provide(Chats.layer))
 
 /**
  * What is above closes before what is below it: first the doors, then the pollers, then the conversations, then the

@@ -1,11 +1,17 @@
 /** A file from Telegram as one stream, whatever breaks on the way: it goes on where it stopped. */
-import { Effect, Random, Stream } from "effect"
+import { Clock, Duration, Effect, Random, Stream } from "effect"
 import { type BotPortError, TooLarge, Unavailable } from "./BotPort.ts"
 import type { CallFailed } from "./GrammyApi.ts"
 import { retryLimit } from "./Outcome.ts"
 
 /** Bytes getFile gives out. Source: Bot API, getFile. */
 export const downloadLimit = 20 * 1024 * 1024
+
+/**
+ * All the time a file may take. Nothing for half a minute ends a try, five such tries in a row end it all: this is
+ * for the server that gives a byte now and then. Whoever needs the file asks for it again later.
+ */
+const patience = Duration.minutes(10)
 
 /** Where the bytes are for about an hour. `size` in bytes, as far as Telegram says. */
 export interface Place {
@@ -54,7 +60,7 @@ const brokenBy = ({ outcome }: CallFailed): Broken | undefined => {
 
 /**
  * Every byte of the file once, in order. Five tries in a row that bring nothing end it, and so does a file that
- * is longer than Telegram said; one that ends early counts as broken off.
+ * is longer than Telegram said, or takes too long; one that ends early counts as broken off.
  */
 export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError> =>
   Stream.suspend(() => {
@@ -63,8 +69,16 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
     /** What had come when the last try began, and the tries in a row that brought nothing. */
     let before = 0
     let fruitless = 0
+    let deadline = Number.POSITIVE_INFINITY
+
+    const inTime = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      if (now > deadline) return yield* unavailable(`it did not come within ${Duration.format(patience)}`)
+      deadline = Math.min(deadline, now + Duration.toMillis(patience))
+    })
 
     const open = Effect.gen(function* () {
+      yield* inTime
       const known = place ?? (yield* source.locate)
       yield* checkSize(known.size)
       place = known
@@ -73,7 +87,7 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
     })
 
     const counted = (chunk: Uint8Array) =>
-      Effect.suspend((): Effect.Effect<void, TooLarge | Unavailable> => {
+      Effect.flatMap(inTime, (): Effect.Effect<void, TooLarge | Unavailable> => {
         received += chunk.length
         const size = place?.size
         return size !== undefined && received > size

@@ -24,6 +24,7 @@ import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { type BotUnknown, Unauthorized } from "./BotError.ts"
 import type { BotKey } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
+import { Chats, type Heard } from "./Chats.ts"
 import { type CallFailed, GrammyApi } from "./GrammyApi.ts"
 import {
   lastPollTime,
@@ -84,10 +85,11 @@ export class Intake extends Context.Service<
     readonly lastPoll: (bot: BotKey) => Effect.Effect<Option.Option<number>>
   }
 >()("zapiska/telegram/Intake") {
-  static readonly layer: Layer.Layer<Intake, never, GrammyApi | Permission | UpdateSink> = Layer.effect(
-    Intake,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<Intake, never, Chats | GrammyApi | Permission | UpdateSink> =
+    Layer.effect(
+      Intake,
+      Effect.suspend(() => make)
+    )
 }
 
 /** How long Telegram holds a poll open when there is nothing to say. */
@@ -110,17 +112,12 @@ const batchSize = 100
 const tooSoon = 500
 
 /** Updates of one conversation, in the order they came. */
-const byConversation = (updates: ReadonlyArray<Received>): ReadonlyArray<ReadonlyArray<Received>> => [
+const byConversation = (updates: ReadonlyArray<Heard>): ReadonlyArray<ReadonlyArray<Heard>> => [
   ...Map.groupBy(updates, ({ decoded }) => {
     const place = conversationOf(decoded)
     return place === undefined ? "" : `${place.chat.id}/${place.thread ?? 0}/${place.sender.id}`
   }).values()
 ]
-
-interface Received {
-  readonly raw: unknown
-  readonly decoded: IncomingUpdate
-}
 
 /** What updates that are stored together share. `broken`: one of them was not stored. */
 interface Line {
@@ -135,18 +132,14 @@ const unknownKind = (kind: string): string => (/^(?:service:)?[a-z][a-z_]{0,60}$
 
 const make = Effect.gen(function* () {
   const api = yield* GrammyApi
+  const chats = yield* Chats
   const permission = yield* Permission
   const sink = yield* UpdateSink
   const answered = new Map<string, number>()
   yield* shown
 
   /** `behind`: left alone, for one before it was not stored. */
-  const store = Effect.fnUntraced(function* (
-    bot: BotKey,
-    botId: BotId,
-    { raw, decoded }: Received,
-    line: Line
-  ) {
+  const store = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, { raw, decoded }: Heard, line: Line) {
     const admission = yield* line.admissions.withPermit(permission.admit(bot, decoded))
     if (line.broken) return "behind"
     if (admission === "stranger") return yield* Metric.update(updatesRefused, 1)
@@ -168,10 +161,10 @@ const make = Effect.gen(function* () {
   const stored = Effect.fnUntraced(function* (
     bot: BotKey,
     botId: BotId,
-    updates: ReadonlyArray<Received>,
+    updates: ReadonlyArray<Heard>,
     admissions: Semaphore.Semaphore
   ) {
-    const attempt = (received: Received, line: Line) =>
+    const attempt = (received: Heard, line: Line) =>
       store(bot, botId, received, line).pipe(
         // The trace of an update begins here, not in a poll that may have brought a hundred.
         Effect.withSpan("Intake.receive", {
@@ -220,7 +213,7 @@ const make = Effect.gen(function* () {
 
   /** The offset that confirms the batch, once all of it is stored. */
   const take = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, batch: ReadonlyArray<unknown>) {
-    const received: Array<Received> = []
+    const received: Array<Heard> = []
     let next: number | undefined
     for (const raw of batch) {
       const decoded = decodeUpdate(raw)
@@ -235,6 +228,15 @@ const make = Effect.gen(function* () {
       next = Math.max(next ?? 0, id + 1)
       received.push({ raw, decoded })
     }
+    // Before they are stored, so that what answers them can leave. Nothing is stored where this cannot be written.
+    yield* Effect.eventually(
+      Effect.tapError(chats.heard(bot, botId, received), ({ message }) =>
+        Effect.andThen(
+          Effect.logWarning(`What updates tell about their chats cannot be written: ${message}`),
+          Effect.sleep("1 second")
+        )
+      )
+    )
     // Who claims the bot is admitted before what they sent next is looked at.
     const admissions = yield* Semaphore.make(1)
     yield* Effect.forEach(byConversation(received), (updates) => stored(bot, botId, updates, admissions), {

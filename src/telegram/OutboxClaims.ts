@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import { ChatId } from "../domain/Ids.ts"
 import { priorities } from "./OutboxInsert.ts"
-import { columns, json, type OutboxRow, type Owner, type Raw, rowOf } from "./OutboxRows.ts"
+import { columns, isOneOf, json, type OutboxRow, type Owner, type Raw, rowOf } from "./OutboxRows.ts"
 import { limits, type Past } from "./PaceRules.ts"
 
 export interface Wanted {
@@ -27,41 +27,41 @@ export interface Due {
  * The first row of each lane that may go, the most urgent and oldest first. Each half walks its part of one index
  * and stops when it has enough: rows that nobody can send now are not looked at. A broadcast before which a reply
  * would have to wait goes as urgently as the reply: the order of a lane holds.
+ *
+ * The first of a lane is asked for row by row, with its own LIMIT: as a join, a planner that does not know the table
+ * yet would compare every row with every other.
  */
 export const due = (sql: SqlClient.SqlClient, owner: Owner, wanted: Wanted) => {
   const ofBot = (row: Statement.Fragment) =>
     sql`${row}.tenant_id = ${owner.tenant} AND ${row}.bot_id = ${owner.botId}::bigint`
-  const sameLane = (one: Statement.Fragment, other: Statement.Fragment) =>
-    sql`${one}.tenant_id = ${owner.tenant} AND ${one}.bot_id = ${owner.botId}::bigint
-      AND ${one}.chat_id = ${other}.chat_id AND ${one}.thread_id = ${other}.thread_id
-      AND ${one}.state IN ('pending', 'sending')`
+  const inLaneOf = (row: Statement.Fragment) =>
+    sql`FROM outbox f WHERE ${ofBot(sql`f`)} AND f.chat_id = ${row}.chat_id AND f.thread_id = ${row}.thread_id
+      AND f.state IN ('pending', 'sending')`
   const isDue = (row: Statement.Fragment) =>
     sql`(${row}.not_before IS NULL OR ${row}.not_before <= to_timestamp(${wanted.now}::float8 / 1000))`
   const isFree = (row: Statement.Fragment) =>
     sql`NOT ${row}.chat_id IN (
       SELECT jsonb_array_elements_text(${json(wanted.blocked)}::text::jsonb)::bigint)`
-  const [o, r, head, e] = [sql`o`, sql`r`, sql`head`, sql`e`]
+  const [o, r, head] = [sql`o`, sql`r`, sql`head`]
   const broadcast = sql.literal(String(priorities.broadcast))
   return Effect.map(
     sql<Raw & { readonly urgency: Due["urgency"] }>`
       (SELECT ${columns(sql)}, 'interactive' AS urgency
       FROM outbox r
       CROSS JOIN LATERAL (
-        SELECT f.id, f.state, f.not_before FROM outbox f
-        WHERE ${sameLane(sql`f`, r)} ORDER BY f.id LIMIT 1
+        SELECT f.id, f.state, f.not_before ${inLaneOf(r)} ORDER BY f.id LIMIT 1
       ) head
       JOIN outbox o ON o.tenant_id = ${owner.tenant} AND o.id = head.id
       WHERE ${ofBot(r)} AND r.state = 'pending' AND r.priority < ${broadcast} AND ${isDue(r)} AND ${isFree(r)}
+        AND r.id = (SELECT f.id ${inLaneOf(r)} AND f.priority < ${broadcast} ORDER BY f.id LIMIT 1)
         AND head.state = 'pending' AND ${isDue(head)}
-        AND NOT EXISTS (
-          SELECT FROM outbox e WHERE ${sameLane(e, r)} AND e.priority < ${broadcast} AND e.id < r.id)
       ORDER BY r.priority, r.id
       LIMIT ${wanted.interactive}::int)
       UNION ALL
       (SELECT ${columns(sql)}, 'broadcast' AS urgency
       FROM outbox o
       WHERE ${ofBot(o)} AND o.state = 'pending' AND o.priority = ${broadcast} AND ${isDue(o)} AND ${isFree(o)}
-        AND NOT EXISTS (SELECT FROM outbox e WHERE ${sameLane(e, o)} AND e.id < o.id)
+        AND o.id = (SELECT f.id ${inLaneOf(o)} ORDER BY f.id LIMIT 1)
       ORDER BY o.id
       LIMIT ${wanted.broadcast}::int)`,
     (rows): ReadonlyArray<Due> => {
@@ -81,7 +81,7 @@ export const claim = (sql: SqlClient.SqlClient, owner: Owner, ids: ReadonlyArray
       WHERE tenant_id = ${owner.tenant} AND id IN (
         SELECT id FROM outbox
         WHERE tenant_id = ${owner.tenant} AND state = 'pending'
-          AND id IN (SELECT jsonb_array_elements_text(${json(ids)}::text::jsonb)::bigint)
+          AND ${isOneOf(sql, sql`id`, ids)}
         FOR UPDATE SKIP LOCKED)
       RETURNING id::text AS id`,
     (rows) => new Set(rows.map(({ id }) => Number(id)))
@@ -104,10 +104,14 @@ export const park = Effect.fnUntraced(function* (
   now: number
 ) {
   if (parked.length === 0) return
+  const latest = [...Map.groupBy(parked, ({ chat }) => chat)].map(([chat, all]) => ({
+    chat,
+    until: Math.max(...all.map(({ until }) => until))
+  }))
   yield* sql`
     UPDATE outbox o SET not_before = to_timestamp(p.until / 1000),
       parked_at = to_timestamp(${now}::float8 / 1000)
-    FROM jsonb_to_recordset(${json(parked)}::text::jsonb) AS p(chat bigint, until float8)
+    FROM jsonb_to_recordset(${json(latest)}::text::jsonb) AS p(chat bigint, until float8)
     WHERE o.tenant_id = ${owner.tenant} AND o.bot_id = ${owner.botId}::bigint AND o.chat_id = p.chat
       AND o.state = 'pending' AND (o.not_before IS NULL OR o.not_before < to_timestamp(p.until / 1000))`
 })

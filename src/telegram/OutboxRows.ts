@@ -1,6 +1,6 @@
 /** The statements of the outbox. Each runs inside a transaction of the tenant. */
 import { Effect, Schema, Tracer } from "effect"
-import type { SqlClient } from "effect/sql"
+import type { SqlClient, Statement } from "effect/sql"
 import { type AppId, ChatId, MessageId, type TenantId, ThreadId } from "../domain/Ids.ts"
 import { markUnreachable, move, type Owner } from "./ChatRows.ts"
 import { OutboxAction } from "./OutboxEntry.ts"
@@ -77,6 +77,10 @@ export const json = (value: unknown) =>
   JSON.stringify(value, (_key, part: unknown) =>
     typeof part === "string" ? part.replaceAll("\0", "") : part
   )
+
+/** As an array, not as a join: the rows are then looked up by their number, whatever the planner thinks of the table. */
+export const isOneOf = (sql: SqlClient.SqlClient, id: Statement.Fragment, ids: ReadonlyArray<number>) =>
+  sql`${id} = ANY(ARRAY(SELECT jsonb_array_elements_text(${json(ids)}::text::jsonb)::bigint))`
 
 /** Of `outbox o`. */
 export const columns = (sql: SqlClient.SqlClient) =>
@@ -186,7 +190,12 @@ export const settle = Effect.fnUntraced(function* (
     FROM jsonb_to_recordset(${json(all.map(record))}::text::jsonb) AS e(
       id bigint, state text, tried int, error text, message_id bigint, not_before float8, parked boolean,
       action text, ended boolean)
-    WHERE o.tenant_id = ${owner.tenant} AND o.id = e.id AND o.state = 'sending'`
+    WHERE o.tenant_id = ${owner.tenant} AND o.id = e.id AND o.state = 'sending'
+      AND ${isOneOf(
+        sql,
+        sql`o.id`,
+        all.map(({ row }) => row.id)
+      )}`
   for (const { row, settlement } of all) {
     if (settlement._tag === "ChatDead") yield* markUnreachable(sql, owner, row.chat, settlement.reason)
     if (settlement._tag === "ChatMoved") yield* move(sql, owner, { from: row.chat, to: settlement.to })

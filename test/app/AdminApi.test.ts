@@ -2,19 +2,36 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, type Scope } from "effect"
 import type { HttpServer } from "effect/http"
 import { adminRoutes } from "../../src/app/AdminApi.ts"
-import { defaultTenant } from "../../src/domain/Ids.ts"
+import { ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { AdminToken, sameSecret } from "../../src/ops/HttpApi.ts"
 import { listen, serve } from "../../src/ops/HttpServer.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { Undelivered } from "../../src/telegram/Undelivered.ts"
 import { ask } from "../support/ask.ts"
 
 const admin = "canary-admin-token-0123456789"
 const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 
+const row = {
+  id: 7,
+  tenant: defaultTenant,
+  app: defaultApp,
+  chat: ChatId.make(1),
+  state: "unknown",
+  delivery: "result",
+  reason: `sendMessage: odd ${botToken}`,
+  attempts: 2,
+  createdAt: "2026-11-22T10:00:00.000Z",
+  endedAt: "2026-11-22T10:00:01.000Z"
+} as const
+const undelivered = Layer.mock(Undelivered, {
+  list: (_tenant, before) => Effect.succeed(before === undefined ? [row] : [])
+})
+
 const server = serve(adminRoutes, []).pipe(
   Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
-  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([]))),
+  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, undelivered, Logger.layer([]))),
   Layer.provide(Layer.succeed(AdminToken, Redacted.make(admin)))
 )
 
@@ -62,10 +79,24 @@ describe("the admin API", () => {
   )
 
   test(
+    "shows operators the messages nobody may have got, and nobody else",
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask("/api/outbox")).status, 401)
+      const { status, body } = yield* ask("/api/outbox", { authorization: `Bearer ${admin}` })
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(JSON.parse(body), [{ ...row, reason: "sendMessage: odd <hidden>" }])
+      const older = yield* ask("/api/outbox?before=7", { authorization: `Bearer ${admin}` })
+      assert.strictEqual(older.body, "[]")
+      const odd = yield* ask("/api/outbox?before=x", { authorization: `Bearer ${admin}` })
+      assert.strictEqual(odd.status, 400)
+    })
+  )
+
+  test(
     "describes itself, and its page needs nothing from elsewhere",
     Effect.gen(function* () {
       const document = JSON.parse((yield* ask("/api/openapi.json")).body)
-      assert.property(document.paths, "/api/tasks")
+      for (const path of ["/api/tasks", "/api/outbox"]) assert.property(document.paths, path)
       assert.deepStrictEqual(document.components.securitySchemes.bearer, { type: "http", scheme: "Bearer" })
       const page = yield* ask("/api/docs")
       assert.strictEqual(page.status, 200)

@@ -11,6 +11,7 @@ import { Secrets } from "../../src/app/Secrets.ts"
 import { Health } from "../../src/ops/Health.ts"
 import { localUrl } from "../../src/ops/HttpServer.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { Undelivered } from "../../src/telegram/Undelivered.ts"
 
 it.live("from an environment to a server that knows its token and hides it in every line", () =>
   Effect.gen(function* () {
@@ -26,7 +27,7 @@ it.live("from an environment to a server that knows its token and hides it in ev
     const app = Http.routes(page, [{ path: "/page", words: "Page" }]).pipe(
       Layer.provideMerge(Http.port),
       Layer.provideMerge(Secrets.layer),
-      Layer.provide(Layer.mergeAll(Health.layer, TaskManager.layer)),
+      Layer.provide(Layer.mergeAll(Health.layer, TaskManager.layer, Layer.mock(Undelivered, {}))),
       Layer.provideMerge(observability),
       Layer.provideMerge(AppConfig.layer),
       Layer.provide(

@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
@@ -145,6 +145,22 @@ describe("a download", () => {
       assert.deepStrictEqual(ranges[0], undefined)
       for (const range of ranges.slice(1)) assert.match(range ?? "", /^bytes=[1-9]\d+-$/)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("that drips for ever ends after ten minutes and can be asked for again", () =>
+    Effect.gen(function* () {
+      const dripping = {
+        locate: Effect.succeed<Place>({ path: "documents/1", size: bytes.length }),
+        read: () => Stream.repeat(Stream.make(new Uint8Array(1)), Schedule.spaced("20 seconds"))
+      }
+      const started = yield* Clock.currentTimeMillis
+      const error = yield* unhurried(Effect.flip(Stream.runDrain(download(dripping))))
+      assert.strictEqual(error._tag, "Unavailable")
+      assert.include(error.message, "10m")
+      assert.isAtMost((yield* Clock.currentTimeMillis) - started, 11 * 60_000)
+      const whole = source(bytes, [])
+      assert.deepStrictEqual(yield* collected(download(whole)), bytes)
+    })
   )
 
   const faults: ReadonlyArray<FaultEffect> = [

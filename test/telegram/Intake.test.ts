@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Option, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import type { IncomingUpdate } from "../../src/domain/IncomingMessage.ts"
+import { Chats } from "../../src/telegram/Chats.ts"
 import { CallFailed, GrammyApi, type PollOptions } from "../../src/telegram/GrammyApi.ts"
 import { allowedUpdates, Intake, UpdateNotStored, UpdateSink } from "../../src/telegram/Intake.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
@@ -71,8 +72,9 @@ const world = Effect.fnUntraced(function* (options: {
   const permission = Layer.mock(Permission, {
     admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? "allowed")
   })
+  const chats = Layer.mock(Chats, { heard: () => Effect.void })
   const layer = Intake.layer.pipe(
-    Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission])
+    Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats])
   )
   const intake = yield* Effect.provide(Intake, layer)
   const poller = yield* Effect.forkChild(intake.poll(bot, botId))

@@ -1,9 +1,7 @@
 import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schedule } from "effect"
-import { Address } from "../../src/domain/Address.ts"
-import { plain } from "../../src/domain/FormattedText.ts"
-import { BotId, ChatId, MessageId, ThreadId } from "../../src/domain/Ids.ts"
+import { Effect, Fiber, Layer } from "effect"
+import { ChatId, MessageId } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import {
   BotPort,
@@ -15,40 +13,25 @@ import {
 } from "../../src/telegram/BotPort.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import { GrammyBot } from "../../src/telegram/GrammyBot.ts"
-import { Outbox, type OutboxAction, type OutboxEntry } from "../../src/telegram/Outbox.ts"
+import { Outbox, type OutboxAction } from "../../src/telegram/Outbox.ts"
 import { OutgoingFiles } from "../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import * as Faulty from "./support/FaultyServer.ts"
+import {
+  become,
+  bot,
+  dispatching,
+  enqueue,
+  entry,
+  resolve,
+  rows,
+  set,
+  states,
+  text
+} from "./support/OutboxRows.ts"
 
-const { bot, faultyServer } = Faulty
-const botId = BotId.make(7_000_001)
-const text = (value: string) => ({ _tag: "Text", text: plain(value) }) as const
-
-const entry = (
-  key: string,
-  options: {
-    readonly chat?: number
-    readonly thread?: number
-    readonly delivery?: "result" | "chatter"
-    readonly action?: OutboxAction
-  } = {}
-): OutboxEntry => ({
-  address: new Address({
-    ...bot,
-    chat: ChatId.make(options.chat ?? 1),
-    ...(options.thread === undefined ? {} : { thread: ThreadId.make(options.thread) })
-  }),
-  botId,
-  key,
-  delivery: options.delivery ?? "result",
-  action: options.action ?? { _tag: "Send", content: text(key) }
-})
-const resolve = (status: string, value: string): OutboxAction => ({
-  _tag: "Resolve",
-  status,
-  content: text(value)
-})
+const { faultyServer } = Faulty
 
 const recording = Outbox.layer.pipe(
   Layer.provideMerge(BotPort.layerRecording),
@@ -71,44 +54,6 @@ const withServer = <A, E>(
 ): Effect.Effect<A, E> =>
   Effect.scoped(Effect.flatMap(faultyServer, (server) => body(server).pipe(Effect.provide(over(server)))))
 
-const enqueue = (...entries: ReadonlyArray<OutboxEntry>) =>
-  Outbox.use((outbox) => outbox.enqueue(bot.tenant, entries))
-const dispatching = Effect.flatMap(Outbox, (outbox) =>
-  Effect.forkChild(outbox.dispatch(bot, botId), { startImmediately: true })
-)
-
-interface Row {
-  readonly key: string
-  readonly state: string
-  readonly chat: number
-  readonly message: number | null
-  readonly error: string | null
-  readonly attempts: number
-}
-const rows = TenantScope.use((scope) =>
-  scope.transaction(
-    bot.tenant,
-    (
-      sql
-    ) => sql<Row>`SELECT key, state, chat_id::float8 AS chat, message_id::float8 AS message, error, attempts
-      FROM outbox ORDER BY id`
-  )
-)
-const set = (key: string, state: string) =>
-  TenantScope.use((scope) =>
-    scope.transaction(bot.tenant, (sql) => sql`UPDATE outbox SET state = ${state} WHERE key = ${key}`)
-  )
-const states = Effect.map(rows, (all) => Object.fromEntries(all.map(({ key, state }) => [key, state])))
-/** Waits until the rows are in these states. */
-const become = (expected: Record<string, string>) =>
-  Effect.gen(function* () {
-    const found = yield* states
-    for (const [key, state] of Object.entries(expected))
-      if (found[key] !== state) return yield* Effect.fail(`${key} is ${found[key]}, not ${state}`)
-  }).pipe(
-    Effect.retry(Schedule.max([Schedule.spaced("20 millis"), Schedule.recurs(700)])),
-    Effect.tapError((problem) => Effect.flatMap(states, (found) => Effect.log(problem, found)))
-  )
 const texts = (calls: ReadonlyArray<Faulty.Call>) => calls.map(({ payload }) => String(payload.text))
 const wordsOf = (content: OutgoingContent) => (content._tag === "Text" ? content.text.text : content._tag)
 const said = (calls: ReadonlyArray<RecordedCall>) =>

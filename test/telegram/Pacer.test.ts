@@ -212,6 +212,90 @@ describe("Pacer", () => {
     }).pipe(Effect.provide(Pacer.layer))
   )
 
+  it.effect("remembers nothing of 1,000,000 chats after a minute", () =>
+    Effect.gen(function* () {
+      const pacer = yield* Pacer
+      for (let id = 1; id <= 1_000_000; id++)
+        yield* pacer.claim(bot, { chat: ChatId.make(id % 2 === 0 ? id : -id), urgency: "interactive" })
+      assert.isAbove(yield* pacer.size, 0)
+      yield* TestClock.adjust("70 seconds")
+      assert.strictEqual(yield* pacer.size, 0)
+    }).pipe(Effect.provide(Pacer.layer))
+  )
+
+  it.effect("leaves progress edits a place only when it is not the last, and nobody waits for it", () =>
+    Effect.gen(function* () {
+      const pacer = yield* Pacer
+      const chat = chats[0]!
+      const taken = (urgency: Pace.Urgency) =>
+        Effect.map(pacer.take(bot, { chat, urgency }), ({ _tag }) => _tag)
+      assert.deepStrictEqual(
+        [yield* taken("progress"), yield* taken("progress"), yield* taken("progress")],
+        ["Taken", "Taken", "Later"]
+      )
+      assert.strictEqual(yield* taken("interactive"), "Taken")
+      const place = yield* pacer.claim(bot, { chat, urgency: "interactive" })
+      assert.deepInclude(place, { _tag: "Later", because: "chat" })
+      // Two places are free by then, but one of the outbox comes for them.
+      yield* TestClock.adjust("1950 millis")
+      assert.strictEqual(yield* taken("progress"), "Later")
+      yield* TestClock.adjust("50 millis")
+      assert.strictEqual(yield* taken("interactive"), "Taken")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* taken("progress"), "Taken")
+    }).pipe(Effect.provide(Pacer.layer))
+  )
+
+  it.effect("takes a place for each item of an album, and waits for the whole burst", () =>
+    Effect.gen(function* () {
+      const pacer = yield* Pacer
+      const group = chats[3]!
+      const album = { chat: group, urgency: "interactive", cost: 10 } as const
+      assert.strictEqual((yield* pacer.take(bot, album))._tag, "Taken")
+      assert.deepInclude(yield* pacer.take(bot, album), { _tag: "Later", at: 10_000 })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* pacer.take(bot, album))._tag, "Taken")
+      // Twenty a minute.
+      yield* TestClock.adjust("10 seconds")
+      assert.deepInclude(yield* pacer.take(bot, { chat: group, urgency: "interactive" }), { at: 60_000 })
+      assert.deepStrictEqual(yield* pacer.room(bot), { places: 28, at: 0 })
+    }).pipe(Effect.provide(Pacer.layer))
+  )
+
+  it.effect("goes on where an earlier process ended, and counts nothing twice", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_000_000)
+      const pacer = yield* Pacer
+      const [one, two, three, group] = chats as [ChatId, ChatId, ChatId, ChatId]
+      const past: Pace.Past = {
+        sent: [
+          ...Array.from({ length: 20 }, (_, nth) => ({ chat: group, at: 941_000 + nth * 2_000, cost: 1 })),
+          ...[998_900, 999_900, 1_000_000].map((at) => ({ chat: one, at, cost: 1 }))
+        ],
+        parks: [
+          { chat: two, at: 999_000, until: 1_030_000 },
+          { chat: three, at: 999_500, until: 1_020_000 }
+        ]
+      }
+      const at = (chat: ChatId) =>
+        Effect.map(pacer.take(bot, { chat, urgency: "interactive" }), (place) =>
+          place._tag === "Later" ? place.at : 0
+        )
+      yield* pacer.restore(bot, past)
+      yield* pacer.restore(bot, past)
+      assert.deepStrictEqual(
+        [yield* at(group), yield* at(two), yield* at(three)],
+        [1_001_000, 1_030_000, 1_020_000]
+      )
+      // One place of three is free: the first of the three sent is old.
+      assert.deepStrictEqual([yield* at(one), yield* at(one)], [0, 1_000_900])
+      const parks = [...past.parks, { chat: group, at: 1_000_000, until: 1_010_000 }]
+      yield* pacer.restore(bot, { sent: [], parks })
+      // Three in two seconds: it is the bot.
+      assert.strictEqual(yield* at(ChatId.make(77)), 1_030_000)
+    }).pipe(Effect.provide(Pacer.layer))
+  )
+
   it("forgets nothing that would have changed a decision", () => {
     const pace = fc.record({
       clear: fc.integer({ min: 0, max: 100_000 }),
