@@ -18,6 +18,7 @@ import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { Callbacks } from "../../src/telegram/Callbacks.ts"
+import { Chats } from "../../src/telegram/Chats.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
@@ -27,7 +28,7 @@ import { TestDatabase } from "../support/Postgres.ts"
 import { bot, layer as emulated, person } from "../telegram/support/EmulatedBot.ts"
 
 /** From the poll to the answer, all but notes. */
-const layer = Layer.merge(Inbox.layer, Intake.layer.pipe(Layer.provide(Inbox.layer))).pipe(
+const layer = Layer.merge(Inbox.layer, Intake.layer.pipe(Layer.provide([Inbox.layer, Chats.layer]))).pipe(
   Layer.provideMerge(Conversation.layer),
   Layer.provide(MessageProcessor.layer),
   Layer.provide([

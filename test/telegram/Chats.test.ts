@@ -171,7 +171,7 @@ describe("a group that moved", () => {
         payload: "x",
         lifetime: "1 hour"
       } as const
-      const token = yield* callbacks.issue(grant)
+      const [token = ""] = yield* callbacks.issue(bot.tenant, [grant])
       yield* enqueue(entry("a", { chat: old }), entry("b", { chat: old }))
       const fiber = yield* dispatching
       yield* become({ a: "sent", b: "sent" })
