@@ -226,7 +226,10 @@ const make = Effect.gen(function* () {
     const failed = (attempt: Attempt) =>
       new CallFailed({ method: "file", outcome: classify(attempt, { idempotent: true }) })
     const response = yield* observed("file", { idempotent: true, timeout: "30 seconds" })((signal) =>
-      fetch(url, { signal, headers: from === 0 ? {} : { range: `bytes=${from}-` } })
+      fetch(url, { signal, headers: from === 0 ? {} : { range: `bytes=${from}-` } }).then(
+        // A response names its URL, and a span keeps what it ended with.
+        ({ ok, status, body, headers }) => ({ ok, status, body, range: headers.get("content-range") ?? "" })
+      )
     )
     if (!response.ok || response.body === null)
       return yield* failed({
@@ -246,7 +249,7 @@ const make = Effect.gen(function* () {
     )
     // A server that knows no ranges gives the whole file.
     if (response.status !== 206) return withoutFirst(bytes, from)
-    const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? String(from)
+    const start = /^bytes (\d+)-/.exec(response.range)?.[1] ?? String(from)
     return start === String(from)
       ? bytes
       : yield* failed({ _tag: "Lost", reason: `bytes from ${start} came instead of those from ${from}` })

@@ -1,6 +1,6 @@
 import { format, inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Redacted, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, Stream, Tracer } from "effect"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import * as Faulty from "./support/FaultyServer.ts"
@@ -146,6 +146,35 @@ describe("GrammyApi", () => {
       }).pipe(Effect.scoped)
     )
   })
+
+  it.live("leaves no token in the spans of what goes wrong", () =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const server = yield* faultyServer
+      const api = GrammyApi.layer.pipe(Layer.provide(server.layer))
+      for (const [, step] of quick)
+        for (const way of Object.values(ways)) {
+          server.script.push(step)
+          yield* Effect.exit(
+            way.pipe(
+              Effect.provide(api),
+              Effect.withSpan("outside"),
+              Effect.provideService(Tracer.Tracer, tracer)
+            )
+          )
+        }
+      const broken = spans.filter(({ status }) => status._tag === "Ended" && Exit.isFailure(status.exit))
+      assert.isAbove(broken.length, quick.length)
+      for (const span of spans) assert.notInclude(inspect(span, { depth: 20, showHidden: true }), secret)
+    }).pipe(Effect.scoped)
+  )
 
   it.live("gives back what Telegram answers, with what it was asked", () =>
     Effect.gen(function* () {
