@@ -19,6 +19,7 @@ export type Step =
       readonly place: number
       readonly count: number
       readonly delivery: "result" | "chatter"
+      readonly urgency: "interactive" | "broadcast"
     }
   /** A status message, and its result so many milliseconds later. */
   | { readonly _tag: "Status"; readonly place: number; readonly later: number }
@@ -59,7 +60,8 @@ const say = fc.record({
   _tag: fc.constant("Say" as const),
   place,
   count: fc.integer({ min: 1, max: 6 }),
-  delivery: fc.constantFrom("result" as const, "result" as const, "chatter" as const)
+  delivery: fc.constantFrom("result" as const, "result" as const, "chatter" as const),
+  urgency: fc.constantFrom("interactive" as const, "interactive" as const, "broadcast" as const)
 })
 const small = (tag: "Edit" | "Progress" | "Typing" | "React") =>
   place.map((at): Step => ({ _tag: tag, place: at }))
@@ -154,7 +156,8 @@ export const play = Effect.fnUntraced(function* (
         return yield* world.say(
           Array.from({ length: one.count }, () => {
             const name = key(one.delivery)
-            return { address: at!.address, key: name, delivery: one.delivery, action: send(name) }
+            const { delivery, urgency } = one
+            return { address: at!.address, key: name, delivery, urgency, action: send(name) }
           })
         )
       case "Status": {

@@ -175,9 +175,7 @@ const makeWorld = (io: ProcessIO) =>
       disarm: Effect.sync(() => {
         armed = undefined
       }),
-      say: (
-        entries: ReadonlyArray<Pick<OutboxEntry, "address" | "key" | "delivery"> & { action: OutboxAction }>
-      ) =>
+      say: (entries: ReadonlyArray<Omit<OutboxEntry, "botId">>) =>
         Effect.gen(function* () {
           for (const { key } of entries) asked.set(key, yield* Clock.currentTimeMillis)
           yield* Effect.orDie(
