@@ -103,12 +103,16 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
         }),
         botId: BotId.make(emulator.bot.id),
         key: `broadcast ${nth}`,
-        delivery: "result",
+        delivery: nth % 3 === 0 ? "chatter" : "result",
         urgency: "broadcast",
         action: { _tag: "Send", content: { _tag: "Text", text: plain(`broadcast ${nth}`) } }
       })
     )
   )
+
+  // Every twentieth has had enough of the bot.
+  const closed = new Set(chats.filter((_, index) => index % 20 === 7))
+  for (const user of closed) yield* emulator.block({ user })
 
   const endings: Array<Ending> = []
   const killed = new Map<number, number>()
@@ -177,7 +181,7 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
   return {
     problems: [
       ...problems,
-      ...checkRows(rows, seen, { killed: ({ id }) => killed.get(id) ?? 0 }),
+      ...checkRows(rows, seen, { killed: ({ id }) => killed.get(id) ?? 0, closed }),
       ...checkOrder(rows, seen),
       ...checkParks(journal, endings, underway),
       ...checkLimits(journal)

@@ -68,16 +68,18 @@ export const listen = Effect.gen(function* () {
 const few = (all: ReadonlyArray<unknown>) => JSON.stringify(all.slice(0, 8))
 
 /** One result may be seen again for each doubt there was about it, and nothing else ever is. */
-export interface Doubts {
+export interface Circumstances {
   /** How often a dispatcher was killed while the row was being sent. */
   readonly killed: (row: Row) => number
+  /** Chats that do not let the bot write; none unless said. */
+  readonly closed?: ReadonlySet<number>
 }
 
 /** Whatever is wrong with the rows when nothing is left to send; empty when all is well. */
 export const checkRows = (
   rows: ReadonlyArray<Row>,
   happened: ReadonlyArray<Happened>,
-  { killed }: Doubts
+  { killed, closed = new Set() }: Circumstances
 ): ReadonlyArray<string> => {
   const problems: Array<string> = []
   const byText = Map.groupBy(happened, ({ text }) => text)
@@ -90,6 +92,7 @@ export const checkRows = (
     const allowed = 1 + (row.delivery === "result" ? lost + killed(row) : 0)
     if (sends.length > allowed)
       problems.push(`${what} was sent ${sends.length} times, at most ${allowed} allowed`)
+    if (closed.has(row.chat) && row.state === "sent") problems.push(`${what} cannot have been sent`)
     switch (row.state) {
       case "sent":
         if (mine.length === 0) problems.push(`${what} never happened`)
@@ -97,7 +100,7 @@ export const checkRows = (
       case "unknown":
         break
       case "dead":
-        if (row.error !== "superseded") problems.push(`${what} died`)
+        if (row.error !== "superseded" && !closed.has(row.chat)) problems.push(`${what} died`)
         if (mine.length > 0) problems.push(`${what} happened`)
         break
       default:
