@@ -9,6 +9,7 @@ import { defaultTenant } from "../domain/Ids.ts"
 import domain from "./migrations/0001_domain.ts"
 import callbacks from "./migrations/0002_callbacks.ts"
 import outboxOrder from "./migrations/0003_outbox_order.ts"
+import fences from "./migrations/0004_fences.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -27,7 +28,8 @@ export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("Data
 export const migrations = {
   "0001_domain": domain,
   "0002_callbacks": callbacks,
-  "0003_outbox_order": outboxOrder
+  "0003_outbox_order": outboxOrder,
+  "0004_fences": fences
 }
 
 const migrationTable = "schema_migrations"

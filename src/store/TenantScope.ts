@@ -17,6 +17,8 @@ export class TenantScope extends Context.Service<
       tenant: TenantId,
       body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | SqlError.SqlError, R>
+    /** Whether the caller is inside a transaction. */
+    readonly entered: Effect.Effect<boolean>
   }
 >()("zapiska/store/TenantScope") {}
 
@@ -57,6 +59,7 @@ export const makeTenantScope = (runtime: SqlClient.SqlClient) => {
     )
 
   return TenantScope.of({
+    entered: Effect.map(CurrentTenant, (current) => current?.open === true),
     transaction: (tenant, body) =>
       Effect.flatMap(CurrentTenant, (current) => {
         if (current === undefined) return begin(tenant, body)

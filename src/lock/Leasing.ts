@@ -1,0 +1,241 @@
+/**
+ * How a lease is acquired, kept and lost, over any store that can compare and expire: lock, then fence committed,
+ * then a renewal that succeeded, in that order. Times are monotonic and in milliseconds.
+ */
+import { Clock, Duration, Effect, Exit, Latch, Metric, Random, type Scope } from "effect"
+import type { Fences } from "./Fences.ts"
+import {
+  Lease,
+  type LeaseOptions,
+  LockHeld,
+  type LockKey,
+  LockLost,
+  Locks,
+  type LocksUnavailable,
+  lockName
+} from "./Locks.ts"
+import { leasesHeld, leasesLost, leaseWait } from "./metrics.ts"
+
+/** What became of an attempt to take a lock. */
+export type Attempt =
+  | { readonly _tag: "Taken" }
+  | { readonly _tag: "Held"; readonly owner: string; readonly expiresIn: number }
+
+/** Where locks are kept. `token` names one holding of a lock: nothing is done to a lock that has another. */
+export interface LockStore {
+  /** Who holds what is taken here, for people to read; of no other process, and without `/`. */
+  readonly owner: string
+  /** `turn`: with `wait` a lock that is not free keeps a place in the line, which must be asked for again within 3 s. */
+  readonly acquire: (
+    name: string,
+    token: string,
+    options: { readonly ttl: number; readonly turn: "wait" | "once" }
+  ) => Effect.Effect<Attempt, LocksUnavailable>
+  /** `false`: it is not held under this token any more. */
+  readonly renew: (name: string, token: string, ttl: number) => Effect.Effect<boolean, LocksUnavailable>
+  /** Gives back the lock, or the place in the line, and wakes who is next. */
+  readonly release: (name: string, token: string) => Effect.Effect<void, LocksUnavailable>
+  /** From now on calls to this one to wake up are kept: what it gives ends with the next of them. */
+  readonly calls: (token: string) => Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
+}
+
+/** How long a place in the line is kept without being asked for. */
+export const placeKept = 3_000
+/** A call to wake up can be lost: without one the lock is asked for this often. */
+const askEvery = 1_000
+
+/** After a third of its life a lease is renewed, after two thirds its holder must have stopped. */
+export const leasePlan = (ttl: number) => ({
+  renewEvery: ttl / 3,
+  trustedFor: (ttl * 2) / 3,
+  again: ttl / 30
+})
+
+const defaultTtl = Duration.seconds(15)
+
+/** How long the end of a holder waits for the store: a lock that is not given back runs out. */
+const parting = Duration.seconds(1)
+
+const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/** The owner a token of any process names. */
+export const ownerOf = (token: string): string => token.slice(0, token.lastIndexOf("/"))
+
+/** The calls of a process to its own waiters. */
+export const makeCalls = () => {
+  const waiting = new Map<string, Latch.Latch>()
+  return {
+    wake: (token: string): void => void waiting.get(token)?.openUnsafe(),
+    of: (token: string): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const latch = Latch.makeUnsafe(false)
+            waiting.set(token, latch)
+            return latch
+          }),
+          () => Effect.sync(() => waiting.delete(token))
+        ),
+        (latch) => Effect.andThen(latch.await, latch.close)
+      )
+  }
+}
+
+/** One holding of a lock. */
+interface Holding {
+  readonly key: LockKey
+  readonly name: string
+  readonly token: string
+  readonly ttl: number
+  /** When the last renewal that was acknowledged was sent. */
+  renewed: number
+}
+
+const left = ({ renewed, ttl }: Holding, time: number) => renewed + leasePlan(ttl).trustedFor - time
+
+export const makeLocks = (store: LockStore, fences: Fences["Service"]) => {
+  let holdings = 0
+  const lost = ({ name }: Holding, reason: string) => new LockLost({ key: name, reason })
+  const late = "no renewal was acknowledged in time"
+
+  const giveBack = ({ name, token }: Pick<Holding, "name" | "token">) =>
+    store.release(name, token).pipe(
+      Effect.timeoutOption(parting),
+      Effect.catchTag("LocksUnavailable", (error) =>
+        Effect.logDebug(`A lock was not given back and runs out by itself: ${error.message}`)
+      )
+    )
+
+  /** Until the lock is taken; keeps its place in the line meanwhile. When what took it was sent. */
+  const take = Effect.fnUntraced(function* (name: string, token: string, ttl: number, wait: number) {
+    const begun = yield* now
+    let called: Effect.Effect<void> | undefined
+    while (true) {
+      const sent = yield* now
+      const attempt = yield* store.acquire(name, token, { ttl, turn: wait > 0 ? "wait" : "once" })
+      if (attempt._tag === "Taken") return sent
+      const patience = begun + wait - (yield* now)
+      if (patience <= 0)
+        return yield* new LockHeld({ key: name, owner: attempt.owner, expiresIn: attempt.expiresIn })
+      // Free again before we could be called? It is asked once more.
+      if (called === undefined) {
+        called = yield* store.calls(token)
+        continue
+      }
+      // All who wait for a lock that ran out must not ask for it in the same instant.
+      const jitter = yield* Random.nextBetween(1, 20)
+      const most = Math.min(attempt.expiresIn > 0 ? attempt.expiresIn + jitter : askEvery, askEvery, patience)
+      yield* Effect.timeoutOption(called, most)
+    }
+  }, Effect.scoped)
+
+  const acquire = Effect.fnUntraced(function* (key: LockKey, token: string, ttl: number, wait: number) {
+    const begun = yield* now
+    const name = lockName(key)
+    const renewed = yield* take(name, token, ttl, wait)
+    const holding: Holding = { key, name, token, ttl, renewed }
+    const fence = yield* fences.next(key)
+    // Whatever happened while the fence was written: from here on it is known that the lock outlived it.
+    const sent = yield* now
+    if (left(holding, sent) <= 0) return yield* lost(holding, "acquiring it took too long")
+    if (!(yield* store.renew(name, token, ttl)))
+      return yield* lost(holding, "it ran out while it was being acquired")
+    holding.renewed = sent
+    yield* Metric.update(leaseWait, ((yield* now) - begun) / 1_000)
+    return { holding, fence }
+  })
+
+  /** Renews for as long as it is held; fails when it is lost. */
+  const keep = Effect.fnUntraced(function* (holding: Holding) {
+    const { name, token, ttl } = holding
+    const plan = leasePlan(ttl)
+    let next = holding.renewed + plan.renewEvery
+    let failing = false
+    while (true) {
+      yield* Effect.sleep(Math.max(next - (yield* now), 0))
+      const sent = yield* now
+      if (left(holding, sent) <= 0) return yield* lost(holding, late)
+      const renewed = yield* store.renew(name, token, ttl).pipe(
+        Effect.timeout(left(holding, sent)),
+        Effect.catchTag(["LocksUnavailable", "TimeoutError"], (error) =>
+          Effect.as(
+            failing
+              ? Effect.void
+              : Effect.logWarning(`The lease on ${name} is not renewed: ${error.message}`),
+            undefined
+          )
+        )
+      )
+      if (renewed === false) return yield* lost(holding, "another holds it, or the lock store forgot it")
+      failing = renewed === undefined
+      if (renewed) holding.renewed = sent
+      next = renewed
+        ? sent + plan.renewEvery
+        : Math.min((yield* now) + plan.again, holding.renewed + plan.trustedFor)
+    }
+  })
+
+  const check = (holding: Holding) =>
+    Effect.flatMap(now, (time) => (left(holding, time) > 0 ? Effect.void : Effect.fail(lost(holding, late))))
+
+  const run = <A, E, R>(
+    key: LockKey,
+    options: LeaseOptions & { readonly wait: number },
+    effect: Effect.Effect<A, E, R>
+  ) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const ttl = Duration.toMillis(Duration.fromInputUnsafe(options.ttl ?? defaultTtl))
+        const token = `${store.owner}/${++holdings}`
+        // An answer may be lost on its way: what was taken under this token is given back whatever is known of it.
+        const { fence, holding } = yield* Effect.onError(
+          restore(acquire(key, token, ttl, options.wait)),
+          () => giveBack({ name: lockName(key), token })
+        )
+        yield* Metric.modify(leasesHeld, 1)
+        const lease = Lease.of({
+          key,
+          fence,
+          remaining: Effect.map(now, (time) => left(holding, time)),
+          check: check(holding)
+        })
+        const exit = yield* Effect.exit(
+          restore(
+            Effect.raceFirst(Effect.provideService(effect, Lease, lease), keep(holding)).pipe(
+              // It may have ended between the lease and the moment we could see that.
+              Effect.tap(() => check(holding))
+            )
+          )
+        )
+        yield* Metric.modify(leasesHeld, -1)
+        yield* giveBack(holding)
+        if (Exit.isFailure(exit)) yield* noteLoss(exit)
+        return yield* exit
+      })
+    )
+
+  return Locks.of({
+    withLease: (key, options) => (effect) =>
+      run(
+        key,
+        {
+          ...options,
+          wait:
+            options?.wait === undefined
+              ? Number.POSITIVE_INFINITY
+              : Duration.toMillis(Duration.fromInputUnsafe(options.wait))
+        },
+        effect
+      ),
+    tryLease: (key, options) => (effect) => run(key, { ...options, wait: 0 }, effect)
+  })
+}
+
+const noteLoss = (exit: Exit.Failure<unknown, unknown>) =>
+  Effect.forEach(
+    exit.cause.reasons.flatMap((reason) =>
+      reason._tag === "Fail" && reason.error instanceof LockLost ? [reason.error] : []
+    ),
+    (error) => Effect.andThen(Metric.update(leasesLost, 1), Effect.logWarning(error.message)),
+    { discard: true }
+  )

@@ -1,0 +1,76 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer } from "effect"
+import { defaultTenant } from "../../src/domain/Ids.ts"
+import { accept, FenceStale, Fences } from "../../src/lock/Fences.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
+import { otherTenant } from "./contract.ts"
+import { database } from "./fences.ts"
+
+const world = Fences.layer.pipe(Layer.provideMerge(database))
+const key = { tenant: defaultTenant, name: "thing" }
+
+it.live("fences only grow, for each lock and tenant by itself, also when asked for at the same time", () =>
+  Effect.gen(function* () {
+    const { next } = yield* Fences
+    const drawn = yield* Effect.forEach(Array.from({ length: 50 }), () => next(key), { concurrency: 10 })
+    assert.deepStrictEqual(
+      [...drawn].sort((a, b) => a - b),
+      Array.from({ length: 50 }, (_, nth) => nth + 1)
+    )
+    assert.strictEqual(yield* next({ ...key, name: "another" }), 1)
+    assert.strictEqual(yield* next({ ...key, tenant: otherTenant }), 1)
+  }).pipe(Effect.provide(world))
+)
+
+it.live("a fence is not drawn inside a transaction, with which it would be taken back", () =>
+  Effect.gen(function* () {
+    const { next } = yield* Fences
+    const scope = yield* TenantScope
+    const exit = yield* Effect.exit(scope.transaction(defaultTenant, () => next(key)))
+    assert.isTrue(Exit.isFailure(exit))
+  }).pipe(Effect.provide(world))
+)
+
+it.live(
+  "a resource takes the same and higher fences and keeps nothing of a transaction with a lower one",
+  () =>
+    Effect.gen(function* () {
+      const scope = yield* TenantScope
+      const write = (fence: number, name: string) =>
+        scope.transaction(defaultTenant, (sql) =>
+          Effect.andThen(
+            sql`INSERT INTO lock_fences (tenant_id, name, fence) VALUES (${defaultTenant}, ${name}, 0)`,
+            accept(sql, defaultTenant, "outbox/1", fence)
+          )
+        )
+      yield* write(3, "a")
+      yield* write(3, "b")
+      yield* write(5, "c")
+      assert.instanceOf(yield* Effect.flip(write(4, "d")), FenceStale)
+      const rows = yield* scope.transaction(
+        defaultTenant,
+        (sql) => sql<{ readonly name: string }>`SELECT name FROM lock_fences ORDER BY name`
+      )
+      assert.deepStrictEqual(
+        rows.map(({ name }) => name),
+        ["a", "b", "c"]
+      )
+    }).pipe(Effect.provide(world))
+)
+
+it.live("of two owners writing at once the one with the lower fence ends up refused", () =>
+  Effect.gen(function* () {
+    const scope = yield* TenantScope
+    const write = (fence: number, pause: number) =>
+      Effect.exit(
+        scope.transaction(defaultTenant, (sql) =>
+          Effect.andThen(accept(sql, defaultTenant, "ref/1", fence), Effect.sleep(pause))
+        )
+      )
+    const newer = yield* Effect.forkChild(write(8, 200))
+    yield* Effect.sleep("100 millis")
+    const older = yield* write(7, 0)
+    assert.isTrue(Exit.isSuccess(yield* Fiber.join(newer)))
+    assert.isTrue(Exit.isFailure(older))
+  }).pipe(Effect.provide(world))
+)

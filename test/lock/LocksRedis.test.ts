@@ -1,0 +1,150 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Fences } from "../../src/lock/Fences.ts"
+import { Lease, LockHeld, LockLost, Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
+import * as LocksRedis from "../../src/lock/LocksRedis.ts"
+import { noRedis, TestRedis } from "../support/redis.ts"
+import { contract, holding, keyOf } from "./contract.ts"
+import { fences } from "./fences.ts"
+
+const locks = Layer.unwrap(Effect.map(TestRedis, ({ url }) => LocksRedis.layer({ url })))
+const world = locks.pipe(Layer.provideMerge(fences), Layer.provideMerge(TestRedis.layer))
+const short = { ttl: "600 millis" } as const
+
+/** Another process, as far as Redis can tell. */
+const elsewhere = <A, E>(effect: Effect.Effect<A, E, Locks>) =>
+  Effect.gen(function* () {
+    const { url } = yield* TestRedis
+    const own = LocksRedis.layer({ url }).pipe(Layer.provide(Layer.succeed(Fences, yield* Fences)))
+    return yield* Effect.provide(effect, own, { local: true })
+  })
+
+/** Holds the lock for ever; ends with how the work under it ended, and what its result was. */
+const victim = Effect.fnUntraced(function* (name: string) {
+  const service = yield* Locks
+  const held = yield* Deferred.make<void>()
+  const ended = yield* Deferred.make<"interrupted">()
+  const fiber = yield* Effect.forkChild(
+    Deferred.succeed(held, undefined).pipe(
+      Effect.andThen(Effect.never),
+      Effect.onInterrupt(() => Deferred.succeed(ended, "interrupted")),
+      service.withLease(keyOf(name), short),
+      Effect.exit
+    )
+  )
+  yield* Deferred.await(held)
+  return Effect.gen(function* () {
+    const exit = yield* Fiber.join(fiber)
+    assert.isTrue(Exit.isFailure(exit))
+    assert.instanceOf(yield* Effect.flip(exit), LockLost)
+    assert.strictEqual(yield* Deferred.await(ended), "interrupted")
+  })
+})
+
+describe.skipIf(noRedis !== undefined)(
+  `locks in Redis${noRedis === undefined ? "" : ` (skipped: ${noRedis})`}`,
+  () => {
+    contract(Layer.provide(locks.pipe(Layer.provide(fences)), TestRedis.layer))
+
+    const promise = <A, E>(name: string, effect: Effect.Effect<A, E, Locks | Fences | TestRedis>) =>
+      it.live(name, () => Effect.provide(effect, world))
+
+    promise(
+      "a forgotten lock is lost to its holder, and the next fence is higher",
+      Effect.gen(function* () {
+        const redis = yield* TestRedis
+        const before = yield* Effect.flatMap(Locks, (service) =>
+          service.withLease(keyOf("flushed"))(Effect.map(Lease, ({ fence }) => fence))
+        )
+        const lost = yield* victim("flushed")
+        yield* redis.command("FLUSHALL")
+        yield* lost
+        const after = yield* holding(keyOf("flushed"))
+        assert.isAbove(after.fence, before + 1)
+        yield* after.letGo
+      })
+    )
+
+    promise(
+      "when Redis dies the holder stops, whoever asks learns of it within two seconds, and an empty Redis goes on",
+      Effect.gen(function* () {
+        const redis = yield* TestRedis
+        const service = yield* Locks
+        const lost = yield* victim("killed")
+        yield* redis.kill
+        const asked = yield* Effect.timeout(
+          Effect.flip(service.withLease(keyOf("any"))(Effect.void)),
+          "2 seconds"
+        )
+        assert.instanceOf(asked, LocksUnavailable)
+        yield* lost
+        yield* redis.start
+        let served: string | undefined
+        while (served === undefined) {
+          served = yield* service
+            .withLease(keyOf("killed"))(Effect.succeed("served"))
+            .pipe(Effect.catchTag("LocksUnavailable", () => Effect.as(Effect.sleep("20 millis"), undefined)))
+        }
+        assert.strictEqual(served, "served")
+      })
+    )
+
+    promise(
+      "a late release leaves the successor's lock alone",
+      Effect.gen(function* () {
+        const redis = yield* TestRedis
+        const store = yield* LocksRedis.makeRedisStore({ url: redis.url })
+        const late = yield* LocksRedis.makeRedisStore({ url: redis.url })
+        yield* late.acquire("late", `${late.owner}/1`, { ttl: 20, turn: "once" })
+        yield* Effect.sleep("40 millis")
+        const taken = yield* store.acquire("late", `${store.owner}/1`, { ttl: 5_000, turn: "once" })
+        assert.strictEqual(taken._tag, "Taken")
+        yield* late.release("late", `${late.owner}/1`)
+        assert.isFalse(yield* late.renew("late", `${late.owner}/1`, 5_000))
+        assert.isTrue(yield* store.renew("late", `${store.owner}/1`, 5_000))
+      }).pipe(Effect.scoped)
+    )
+
+    promise(
+      "processes wait in one line",
+      Effect.gen(function* () {
+        const key = keyOf("line")
+        const first = yield* holding(key)
+        const served: Array<string> = []
+        const here = yield* Locks
+        const wait = (name: string, service: Locks["Service"]) =>
+          Effect.forkChild(service.withLease(key)(Effect.sync(() => served.push(name))), {
+            startImmediately: true
+          }).pipe(Effect.tap(() => Effect.sleep("50 millis")))
+        yield* elsewhere(
+          Effect.gen(function* () {
+            const there = yield* Locks
+            const refused = yield* Effect.flip(there.tryLease(key)(Effect.void))
+            assert.instanceOf(refused, LockHeld)
+            const waiters = [
+              yield* wait("there", there),
+              yield* wait("here", here),
+              yield* wait("there again", there)
+            ]
+            yield* first.letGo
+            yield* Effect.forEach(waiters, Fiber.join)
+          })
+        )
+        assert.deepStrictEqual(served, ["there", "here", "there again"])
+      })
+    )
+
+    promise(
+      "a place in the line of a process that died holds up nobody for long",
+      Effect.gen(function* () {
+        const redis = yield* TestRedis
+        const service = yield* Locks
+        const first = yield* holding(keyOf("ghost"))
+        const ghost = yield* LocksRedis.makeRedisStore({ url: redis.url })
+        yield* ghost.acquire("default/ghost", `${ghost.owner}/1`, { ttl: 1_000, turn: "wait" })
+        yield* first.letGo
+        assert.strictEqual(yield* service.withLease(keyOf("ghost"))(Effect.succeed("served")), "served")
+      }).pipe(Effect.scoped)
+    )
+  }
+)
