@@ -1,0 +1,176 @@
+/**
+ * Processes that want the same locks while everything under them fails, and what is left of it: the history of the
+ * writes that were accepted, beside the counters they were to count.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { PgConnection } from "@effect/sql-pg"
+import { Effect, Random } from "effect"
+import { TestDatabase } from "../../support/Postgres.ts"
+import { TestRedis } from "../../support/redis.ts"
+import { plain } from "../../support/TestServer.ts"
+import { proxy, type Wire } from "./Proxy.ts"
+
+export const faults = [
+  "kill",
+  "stop",
+  "block",
+  "redis killed",
+  "redis flushed",
+  "redis restarted",
+  "deaf",
+  "cut"
+] as const
+export type Fault = (typeof faults)[number]
+
+export interface Plan {
+  readonly faults: ReadonlyArray<Fault>
+  readonly processes: number
+  readonly keys: number
+  /** Milliseconds. */
+  readonly ttl: number
+  /** `false` only to see that the history would tell. */
+  readonly fenced: boolean
+}
+
+interface Holder {
+  child: ChildProcess
+  ready: boolean
+  readonly port: number
+  readonly set: (wire: Wire) => void
+}
+
+const entry = fileURLToPath(new URL("holder.ts", import.meta.url))
+
+const count = (said: ReadonlyArray<string>, event: string) => said.filter((one) => one === event).length
+
+export const run = Effect.fn("faults.run")(function* (plan: Plan) {
+  const redis = yield* TestRedis
+  const { owner, superuser } = yield* TestDatabase
+  const database = yield* PgConnection.make(superuser)
+  for (const statement of [
+    "CREATE TABLE zapiska.faults_counters (name text PRIMARY KEY, value int NOT NULL)",
+    "CREATE TABLE zapiska.faults_history (id bigint GENERATED ALWAYS AS IDENTITY, name text, fence bigint)",
+    "GRANT ALL ON zapiska.faults_counters, zapiska.faults_history TO zapiska_runtime"
+  ])
+    yield* database.query(statement)
+  const keys = Array.from({ length: plan.keys }, (_, nth) => `thing-${nth}`)
+  yield* database.query(
+    `INSERT INTO zapiska.faults_counters SELECT name, 0 FROM unnest(ARRAY['${keys.join("','")}']) AS name`
+  )
+  const said: Array<string> = []
+
+  const launch = (port: number) =>
+    spawn(process.execPath, [entry], {
+      env: {
+        ...process.env,
+        OWNER: JSON.stringify(plain(owner)),
+        REDIS: `redis://127.0.0.1:${port}/0`,
+        KEYS: keys.join(","),
+        TTL: String(plan.ttl),
+        BLOCK: String(plan.ttl * 2),
+        FENCED: plan.fenced ? "yes" : "no"
+      },
+      stdio: ["ignore", "pipe", "ignore"]
+    })
+  const listen = (holder: Holder) => {
+    holder.ready = false
+    holder.child.stdout?.on("data", (bytes) => {
+      const events = String(bytes).trim().split("\n")
+      said.push(...events)
+      if (events.includes("ready")) holder.ready = true
+    })
+  }
+
+  const holders = yield* Effect.forEach(Array.from({ length: plan.processes }), () =>
+    Effect.gen(function* () {
+      const wire = yield* proxy(redis.port)
+      const holder: Holder = { child: launch(wire.port), ready: false, port: wire.port, set: wire.set }
+      listen(holder)
+      yield* Effect.addFinalizer(() => Effect.sync(() => holder.child.kill("SIGKILL")))
+      return holder
+    })
+  )
+  const writes = () => count(said, "wrote")
+  const goOn = (more: number) =>
+    Effect.suspend(() => {
+      const wanted = writes() + more
+      return Effect.sleep("20 millis").pipe(
+        Effect.repeat({ until: () => writes() >= wanted }),
+        Effect.timeout("60 seconds")
+      )
+    })
+
+  const fail = Effect.fnUntraced(function* (fault: Fault) {
+    const holder = holders[yield* Random.nextIntBetween(0, holders.length - 1)]!
+    // One that was just started knows no signals yet.
+    yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => holder.ready })
+    const long = Math.round(plan.ttl * (yield* Random.nextBetween(0.5, 3)))
+    switch (fault) {
+      case "kill":
+        holder.child.kill("SIGKILL")
+        holder.child = launch(holder.port)
+        return listen(holder)
+      case "stop":
+        holder.child.kill("SIGSTOP")
+        yield* Effect.sleep(long)
+        holder.child.kill("SIGCONT")
+        return
+      case "block":
+        holder.child.kill("SIGUSR2")
+        return
+      case "redis killed":
+        yield* redis.kill
+        yield* Effect.sleep(long)
+        yield* redis.start
+        return
+      case "redis restarted":
+        yield* redis.kill
+        yield* redis.start
+        return
+      case "redis flushed":
+        yield* redis.command("FLUSHALL")
+        return
+      case "deaf":
+      case "cut":
+        holder.set(fault)
+        yield* Effect.sleep(long)
+        holder.set("whole")
+    }
+  })
+
+  yield* goOn(plan.keys)
+  for (const fault of plan.faults) {
+    yield* Effect.sleep(yield* Random.nextIntBetween(0, plan.ttl))
+    yield* fail(fault)
+    yield* goOn(plan.keys)
+  }
+  for (const { child } of holders) child.kill("SIGKILL")
+  yield* Effect.sleep("300 millis")
+
+  const problems: Array<string> = []
+  const history = yield* database.queryValues(
+    `SELECT name, id, fence FROM zapiska.faults_history ORDER BY name, id`
+  )
+  const counters = new Map(
+    (yield* database.queryValues(`SELECT name, value FROM zapiska.faults_counters`)).map(([name, value]) => [
+      String(name),
+      Number(value)
+    ])
+  )
+  for (const key of keys) {
+    const fences = history.filter(([name]) => name === key).map(([, , fence]) => Number(fence))
+    const stale = fences.findIndex((fence, nth) => nth > 0 && fence < fences[nth - 1]!)
+    if (stale >= 0) problems.push(`${key}: a write with fence ${fences[stale]} after ${fences[stale - 1]}`)
+    if (counters.get(key) !== fences.length)
+      problems.push(`${key}: counts ${counters.get(key)} of ${fences.length} writes`)
+  }
+  return {
+    problems,
+    writes: history.length,
+    finished: count(said, "finished"),
+    lost: count(said, "LockLost"),
+    stale: count(said, "FenceStale"),
+    unavailable: count(said, "LocksUnavailable")
+  }
+}, Effect.scoped)
