@@ -15,6 +15,8 @@ import { Blobs } from "../knowledge/Blobs.ts"
 import { GitProjection } from "../knowledge/GitProjection.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import { RevisionLog } from "../knowledge/RevisionLog.ts"
+import { Fences } from "../lock/Fences.ts"
+import * as LocksMemory from "../lock/LocksMemory.ts"
 import { Health } from "../ops/Health.ts"
 import { BotRunner } from "../session/BotRunner.ts"
 import * as Database from "../store/Database.ts"
@@ -75,6 +77,19 @@ export const telegram = GrammyBot.layer().pipe(Layer.provide(KeptFiles.layer))
 /** What a bot may be built on. */
 export type BeneathBot = Layer.Services<typeof telegram>
 
+/** With a Redis of the operator's, bots are owned across processes. */
+const locks = configured(({ redisUrl }) =>
+  redisUrl === undefined
+    ? LocksMemory.layer
+    : Layer.unwrap(
+        // Loaded only when wanted.
+        Effect.map(
+          Effect.promise(() => import("../lock/LocksRedis.ts")),
+          (redis) => redis.layer({ url: redisUrl })
+        )
+      )
+).pipe(Layer.provide(Fences.layer))
+
 const outbound = Streaming.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Callbacks.layer, Undelivered.layer, HandledUpdates.layer))
 )
@@ -126,6 +141,7 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(TaskManager.layer),
     Layer.provideMerge(permission),
     Layer.provideMerge(outbound),
+    Layer.provideMerge(locks),
     Layer.provideMerge(bot),
     Layer.provideMerge(wire),
     Layer.provideMerge(Sandbox.bots),

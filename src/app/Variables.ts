@@ -106,7 +106,6 @@ export const variables = {
   REDIS_URL: {
     allowed: "an address beginning with redis:// or rediss://",
     secret: true,
-    withoutEffect: true,
     read: databaseAddress(["redis:", "rediss:"])
   },
   CLUSTER_HOST: {

@@ -1,7 +1,11 @@
-/** Runs a bot: its menu of commands, its poller and its outbox dispatcher, supervised, in one process. */
+/**
+ * Runs a bot: its menu of commands, its poller and its outbox dispatcher, supervised, under the lease on the bot:
+ * in one process of the world.
+ */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
+import { type Lease, type LockKey, Locks } from "../lock/Locks.ts"
 import { TaskManager } from "../task/TaskManager.ts"
-import { type BotCommand, type BotKey, BotPort, Unauthorized } from "../telegram/BotPort.ts"
+import { type BotCommand, type BotKey, BotPort, type BotUnknown, Unauthorized } from "../telegram/BotPort.ts"
 import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
@@ -15,18 +19,27 @@ export interface CommandMenu {
 export class BotRunner extends Context.Service<
   BotRunner,
   {
-    /** Starts the tasks of a bot. They go on until the scope of the Layer closes. */
+    /**
+     * Runs the tasks of a bot from when its lease is ours until it is lost, and again when it is ours again. They
+     * go on until the scope of the Layer closes.
+     */
     readonly start: (bot: BotKey, menus: ReadonlyArray<CommandMenu>) => Effect.Effect<void>
     /** Why the bot is silent until the process is started with a token that is right. */
     readonly refusal: (bot: BotKey) => Effect.Effect<Option.Option<Unauthorized>>
   }
 >()("zapiska/session/BotRunner") {
-  static readonly layer: Layer.Layer<BotRunner, never, BotPort | Bots | Intake | Outbox | TaskManager> =
-    Layer.effect(
-      BotRunner,
-      Effect.suspend(() => make)
-    )
+  static readonly layer: Layer.Layer<
+    BotRunner,
+    never,
+    BotPort | Bots | Intake | Locks | Outbox | TaskManager
+  > = Layer.effect(
+    BotRunner,
+    Effect.suspend(() => make)
+  )
 }
+
+/** Whoever holds it polls the bot and sends its outbox. */
+export const leaseOf = ({ tenant, app }: BotKey): LockKey => ({ tenant, name: `bot/${app}` })
 
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
@@ -36,19 +49,15 @@ const make = Effect.gen(function* () {
   const outbox = yield* Outbox
   const port = yield* BotPort
   const tasks = yield* TaskManager
+  const locks = yield* Locks
 
   const refusals = new Map<string, Unauthorized>()
   const pollers = new Set<string>()
+  /** One that ended long ago is forgotten. */
+  const end = (id: string) => Effect.catchTag(tasks.stop(id), "TaskUnknown", () => Effect.void)
 
   // What a poller brings is stored by what was built before this and closes after it: nothing may come then.
-  yield* Effect.addFinalizer(() =>
-    Effect.forEach(
-      pollers,
-      // Ended long ago, and forgotten.
-      (id) => Effect.catchTag(tasks.stop(id), "TaskUnknown", () => Effect.void),
-      { concurrency: "unbounded", discard: true }
-    )
-  )
+  yield* Effect.addFinalizer(() => Effect.forEach(pollers, end, { concurrency: "unbounded", discard: true }))
 
   /** Trying again cannot help. Whoever learns of it first says so, once. */
   const refused = (bot: BotKey, error: Unauthorized) =>
@@ -60,18 +69,17 @@ const make = Effect.gen(function* () {
 
   const idOf = (bot: BotKey, kind: string) => `${kind}/${botName(bot)}`
 
-  const task = <E>(bot: BotKey, kind: string, description: string, effect: Effect.Effect<void, E>) =>
+  const task = <E, R>(bot: BotKey, kind: string, description: string, effect: Effect.Effect<void, E, R>) =>
     tasks.start({ id: idOf(bot, kind), kind, description, owner: bot, restart: backoff }, effect).pipe(
       Effect.catchTag("TaskManagerStopped", () => Effect.void),
       Effect.catchTag("TaskExists", Effect.die)
     )
 
-  return BotRunner.of({
-    start: Effect.fn("BotRunner.start")(function* (bot: BotKey, menus: ReadonlyArray<CommandMenu>) {
-      const account = yield* Effect.orDie(bots.get(bot))
-      const botId = botIdOf(account)
+  /** The tasks of a bot, for as long as this runs. */
+  const run = (bot: BotKey, menus: ReadonlyArray<CommandMenu>): Effect.Effect<never, BotUnknown, Lease> =>
+    Effect.gen(function* () {
+      const botId = botIdOf(yield* bots.get(bot))
       yield* task(bot, "outbox", "Sends what the bot has to say", outbox.dispatch(bot, botId))
-      pollers.add(idOf(bot, "poller"))
       yield* task(
         bot,
         "poller",
@@ -91,6 +99,37 @@ const make = Effect.gen(function* () {
             error.code === 404 ? refused(bot, new Unauthorized({ method: error.method })) : Effect.fail(error)
           )
         )
+      )
+      return yield* Effect.never
+    }).pipe(
+      Effect.ensuring(
+        Effect.forEach(["poller", "menu", "outbox"], (kind) => end(idOf(bot, kind)), {
+          concurrency: "unbounded",
+          discard: true
+        })
+      )
+    )
+
+  return BotRunner.of({
+    start: Effect.fn("BotRunner.start")(function* (bot: BotKey, menus: ReadonlyArray<CommandMenu>) {
+      pollers.add(idOf(bot, "poller"))
+      const running = run(bot, menus)
+      yield* task(
+        bot,
+        "session",
+        "Keeps the lease on the bot",
+        locks
+          .tryLease(leaseOf(bot))(running)
+          .pipe(
+            Effect.catchTag("LockHeld", (error) =>
+              Effect.andThen(
+                Effect.logInfo(
+                  `Bot ${botName(bot)} is run by ${error.owner}; this process takes over when that ends`
+                ),
+                locks.withLease(leaseOf(bot))(running)
+              )
+            )
+          )
       )
     }),
     refusal: (bot) => Effect.sync(() => Option.fromNullishOr(refusals.get(botName(bot))))

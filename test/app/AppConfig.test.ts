@@ -259,13 +259,12 @@ describe("AppConfig", () => {
       const config = yield* configOf({
         TELEGRAM_BOT_TOKEN: token,
         TELEGRAM_WEBHOOK_URL: "https://x.example",
-        TELEGRAM_WEBHOOK_SECRET: "quiet",
-        REDIS_URL: "redis://u:quiet@h"
+        TELEGRAM_WEBHOOK_SECRET: "quiet"
       })
       assert.strictEqual(config.telegram.webhook?.url, "https://x.example")
       assert.deepStrictEqual(
         config.warnings.map((line) => line.split(" ")[0]),
-        ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET", "REDIS_URL"]
+        ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"]
       )
       assert.notInclude(config.warnings.join(), "quiet")
     })

@@ -3,6 +3,10 @@ import { Cause, Deferred, Effect, Fiber, Layer, Logger, Option, Redacted, Stream
 import { TestClock } from "effect/testing"
 import * as Readiness from "../../src/app/Readiness.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { Fences } from "../../src/lock/Fences.ts"
+import { type LockStore, leasePlan, makeLocks } from "../../src/lock/Leasing.ts"
+import { Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
+import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
 import { Health } from "../../src/ops/Health.ts"
 import { BotRunner } from "../../src/session/BotRunner.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -20,11 +24,26 @@ const outbox = Layer.mock(Outbox, { dispatch: () => Effect.never })
 const intake = (poll: Intake["Service"]["poll"]) =>
   Layer.succeed(Intake, { poll, lastPoll: () => Effect.succeedNone })
 
+/** Locks of a process of its own; `change` puts something in the way of their store. */
+const locks = (change: (store: LockStore) => Partial<LockStore> = () => ({}), shared?: LockStore) =>
+  Layer.effect(
+    Locks,
+    Effect.gen(function* () {
+      const store = shared ?? (yield* makeMemoryStore)
+      let fence = 0
+      return makeLocks({ ...store, ...change(store) }, Fences.of({ next: () => Effect.sync(() => ++fence) }))
+    })
+  )
+
 /** What is below the runner in the process: `below` closes after it. */
-const runner = (poll: Intake["Service"]["poll"], below: Layer.Layer<never> = Layer.empty) =>
+const runner = (
+  poll: Intake["Service"]["poll"],
+  below: Layer.Layer<never> = Layer.empty,
+  leases: Layer.Layer<Locks> = locks()
+) =>
   BotRunner.layer.pipe(
     Layer.provideMerge(below),
-    Layer.provideMerge(Layer.mergeAll(intake(poll), outbox, bots, BotPort.layerRecording)),
+    Layer.provideMerge(Layer.mergeAll(intake(poll), outbox, bots, BotPort.layerRecording, leases)),
     Layer.provideMerge(TaskManager.layer)
   )
 
@@ -94,5 +113,66 @@ describe("BotRunner", () => {
         )
       )
     }
+  )
+
+  it.effect("of two processes one runs the bot, and the other when that has ended", () =>
+    Effect.gen(function* () {
+      const running: Array<string> = []
+      const store = yield* makeMemoryStore
+      const process = (name: string) =>
+        runner(
+          () =>
+            Effect.sync(() => {
+              assert.isEmpty(running)
+              running.push(name)
+            }).pipe(
+              Effect.andThen(Effect.never),
+              Effect.ensuring(Effect.sync(() => running.splice(running.indexOf(name), 1)))
+            ),
+          Layer.empty,
+          locks(undefined, { ...store, owner: name })
+        )
+      const started = (name: string) =>
+        Effect.gen(function* () {
+          yield* (yield* BotRunner).start(bot, menus)
+          return yield* Effect.never
+        }).pipe(Effect.provide(process(name), { local: true }), Effect.forkChild({ startImmediately: true }))
+      const first = yield* started("first")
+      yield* TestClock.adjust("1 second")
+      yield* started("second")
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(running, ["first"])
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(running, ["second"])
+    })
+  )
+
+  it.effect("a bot whose lease is lost stops in time, and goes on when it is had again", () =>
+    Effect.gen(function* () {
+      let away = false
+      let pollers = 0
+      const poll = () =>
+        Effect.sync(() => pollers++).pipe(
+          Effect.andThen(Effect.never),
+          Effect.ensuring(Effect.sync(() => pollers--))
+        )
+      const unreachable = Effect.fail(new LocksUnavailable({ key: "bot", reason: "away" }))
+      const leases = locks((store) => ({
+        acquire: (...args) => Effect.suspend(() => (away ? unreachable : store.acquire(...args))),
+        renew: (...args) => Effect.suspend(() => (away ? unreachable : store.renew(...args)))
+      }))
+      yield* Effect.gen(function* () {
+        yield* (yield* BotRunner).start(bot, menus)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(pollers, 1)
+        away = true
+        yield* TestClock.adjust(leasePlan(15_000).trustedFor + leasePlan(15_000).renewEvery)
+        assert.strictEqual(pollers, 0)
+        away = false
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(pollers, 1)
+      }).pipe(Effect.provide(runner(poll, Layer.empty, leases)))
+    })
   )
 })

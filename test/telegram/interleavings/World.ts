@@ -40,7 +40,7 @@ const mortal =
     )
 
 const scopeThrough = (scope: TenantScope["Service"], io: ProcessIO) =>
-  TenantScope.of({ transaction: (tenant, body) => io(scope.transaction(tenant, body)) })
+  TenantScope.of({ ...scope, transaction: (tenant, body) => io(scope.transaction(tenant, body)) })
 
 interface Dispatcher {
   readonly port: BotPort["Service"]
