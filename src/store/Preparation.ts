@@ -10,6 +10,7 @@ import domain from "./migrations/0001_domain.ts"
 import callbacks from "./migrations/0002_callbacks.ts"
 import outboxOrder from "./migrations/0003_outbox_order.ts"
 import fences from "./migrations/0004_fences.ts"
+import vault from "./migrations/0005_vault.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -29,7 +30,8 @@ export const migrations = {
   "0001_domain": domain,
   "0002_callbacks": callbacks,
   "0003_outbox_order": outboxOrder,
-  "0004_fences": fences
+  "0004_fences": fences,
+  "0005_vault": vault
 }
 
 const migrationTable = "schema_migrations"

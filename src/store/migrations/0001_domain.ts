@@ -1,9 +1,10 @@
 /** The first tables: members, handled updates, knowledge bases, outbox. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { secured } from "./secured.ts"
 
 /** Enabled and forced for every tenant table; the policy compares the row with the transaction's tenant. */
-const secured = [
+const tables = [
   "tenants",
   "members",
   "refusals",
@@ -170,14 +171,7 @@ export default Effect.gen(function* () {
   ]) {
     yield* sql.unsafe(statement)
   }
-  for (const table of secured) {
-    yield* sql.unsafe(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`)
-    yield* sql.unsafe(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`)
-    yield* sql.unsafe(`CREATE POLICY tenant_isolation ON ${table}
-      USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
-      WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`)
-    yield* sql.unsafe(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO zapiska_runtime`)
-  }
+  for (const statement of tables.flatMap(secured)) yield* sql.unsafe(statement)
   // Every key begins with the tenant (and the knowledge base), of which there are few. Not knowing that, a
   // planner takes any index of a young table for as good as another and reads whole knowledge bases; it would
   // learn it from the first automatic ANALYZE, a minute later. PostgreSQL 18 can be told.

@@ -1,6 +1,7 @@
 /** Buttons that can be pressed once, by one person, in one chat. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { secured } from "./secured.ts"
 
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -20,12 +21,7 @@ export default Effect.gen(function* () {
       UNIQUE (tenant_id, app, key)
     )`,
     `CREATE INDEX callbacks_expired ON callbacks (tenant_id, expires_at)`,
-    `ALTER TABLE callbacks ENABLE ROW LEVEL SECURITY`,
-    `ALTER TABLE callbacks FORCE ROW LEVEL SECURITY`,
-    `CREATE POLICY tenant_isolation ON callbacks
-      USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
-      WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`,
-    `GRANT SELECT, INSERT, UPDATE, DELETE ON callbacks TO zapiska_runtime`
+    ...secured("callbacks")
   ]) {
     yield* sql.unsafe(statement)
   }

@@ -1,6 +1,7 @@
 /** The outbox in order of priority; chats nobody can be written to in, and groups that moved. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { secured } from "./secured.ts"
 
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -35,14 +36,7 @@ export default Effect.gen(function* () {
       moved_at timestamptz NOT NULL DEFAULT now(),
       PRIMARY KEY (tenant_id, bot_id, chat_id)
     )`,
-    ...["unreachable_chats", "chat_moves"].flatMap((table) => [
-      `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`,
-      `ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`,
-      `CREATE POLICY tenant_isolation ON ${table}
-        USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
-        WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`,
-      `GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO zapiska_runtime`
-    ])
+    ...["unreachable_chats", "chat_moves"].flatMap(secured)
   ]) {
     yield* sql.unsafe(statement)
   }

@@ -1,6 +1,7 @@
 /** Fences: the last one given out for each lock, and the highest each resource has accepted. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { secured } from "./secured.ts"
 
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -16,12 +17,5 @@ export default Effect.gen(function* () {
     fence bigint NOT NULL,
     PRIMARY KEY (tenant_id, resource)
   )`)
-  for (const table of ["lock_fences", "resource_fences"]) {
-    yield* sql.unsafe(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`)
-    yield* sql.unsafe(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`)
-    yield* sql.unsafe(`CREATE POLICY tenant_isolation ON ${table}
-      USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
-      WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`)
-    yield* sql.unsafe(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO zapiska_runtime`)
-  }
+  for (const statement of ["lock_fences", "resource_fences"].flatMap(secured)) yield* sql.unsafe(statement)
 })
