@@ -1,5 +1,6 @@
 /** What was measured, as rows of the table beside what is promised. Pure. */
 import type { LatencyFigures } from "./latency.ts"
+import type { LockFigures } from "./locks.ts"
 import type { ProjectionFigures } from "./projection.ts"
 import { type Figure, median, megabytes, millis, quantile, rate, spread } from "./Report.ts"
 import type { StartFigures } from "./startup.ts"
@@ -129,3 +130,36 @@ export const startFigures = ({ first, later, memory, postgres, cpu }: StartFigur
   beside("… PostgreSQL beside it", postgres === undefined ? "not told here" : megabytes(postgres)),
   beside("processor while idle, of a core", percent(cpu))
 ]
+
+/** The first is ours without the fence, the second ours with it; the others are the peers. */
+export const lockFigures = (all: ReadonlyArray<LockFigures>) => {
+  const [bare, , ...peers] = all
+  const fastest = Math.max(...peers.map(({ perSecond }) => perSecond))
+  const quickest = Math.min(...peers.map(({ contendedP99 }) => contendedP99))
+  const share = bare!.perSecond / fastest
+  const part = bare!.contendedP99 / quickest
+  return [
+    ...all.flatMap((one) => [
+      beside(
+        `lock taken and given back: ${one.name}`,
+        `${rate(one.perSecond)} (p50 ${one.p50.toFixed(2)} ms, p99 ${one.p99.toFixed(2)} ms)`
+      ),
+      beside(
+        `… fifty at once: ${one.name}`,
+        `${rate(one.contendedPerSecond)}, waits p50 ${millis(one.contendedP50)}, p99 ${millis(one.contendedP99)}`
+      )
+    ]),
+    {
+      what: "… without the fence, to the faster peer",
+      measured: `${share.toFixed(2)} times`,
+      wanted: ">= 0.9 times",
+      reached: share >= 0.9
+    },
+    {
+      what: "… p99 of the wait, to the better peer's",
+      measured: `${part.toFixed(2)} times`,
+      wanted: "<= 0.25 times",
+      reached: part <= 0.25
+    }
+  ] satisfies ReadonlyArray<Figure>
+}

@@ -12,6 +12,7 @@ import { LocalPostgres } from "../src/store/LocalPostgres.ts"
 import { temporaryDirectory } from "../test/support/Application.ts"
 import {
   latencyFigures,
+  lockFigures,
   notesFigures,
   projectionFigures,
   startFigures,
@@ -19,6 +20,7 @@ import {
   windowFigures
 } from "./figures.ts"
 import { latency, window } from "./latency.ts"
+import { lockServers, locks } from "./locks.ts"
 import { Product } from "./Product.ts"
 import { projection } from "./projection.ts"
 import { type Figure, gitVersion, machine, postgresVersion, table } from "./Report.ts"
@@ -68,7 +70,12 @@ const parts = {
       Effect.provide(Product.layer(open)),
       Effect.map(windowFigures)
     ),
-  sending: (few: boolean) => Effect.provide(sending(few), database)
+  sending: (few: boolean) => Effect.provide(sending(few), database),
+  locks: (few: boolean) =>
+    locks({ cycles: few ? 1_000 : 5_000, each: few ? 5 : 20 }).pipe(
+      Effect.provide(lockServers.pipe(Layer.provide(knowledge))),
+      Effect.map(lockFigures)
+    )
 } as const satisfies Record<string, (few: boolean) => Effect.Effect<ReadonlyArray<Figure>, unknown, unknown>>
 
 type Part = keyof typeof parts

@@ -93,7 +93,8 @@ interface Holding {
 
 const left = ({ renewed, ttl }: Holding, time: number) => renewed + leasePlan(ttl).trustedFor - time
 
-export const makeLocks = (store: LockStore, fences: Fences["Service"]) => {
+/** Without `fences` a lease has none (0): it then saves double work, and protects nothing. */
+export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
   let holdings = 0
   const lost = ({ name }: Holding, reason: string) => new LockLost({ key: name, reason })
   const late = "no renewal was acknowledged in time"
@@ -134,6 +135,7 @@ export const makeLocks = (store: LockStore, fences: Fences["Service"]) => {
     const name = lockName(key)
     const renewed = yield* take(name, token, ttl, wait)
     const holding: Holding = { key, name, token, ttl, renewed }
+    if (fences === undefined) return { holding, fence: 0 }
     const fence = yield* fences.next(key)
     // Whatever happened while the fence was written: from here on it is known that the lock outlived it.
     const sent = yield* now
