@@ -88,7 +88,8 @@ const client = Effect.flatMap(TestRedis, ({ url }) =>
 )
 
 const redlock = Effect.map(client, (redis): Cycle => {
-  const locks = new Redlock([redis], { retryCount: -1 })
+  // Its types are those of an ioredis of long ago.
+  const locks = new Redlock([redis as unknown as Redlock.CompatibleRedisClient], { retryCount: -1 })
   return (name, held) =>
     Effect.acquireUseRelease(
       Effect.tryPromise(() => Promise.resolve(locks.lock(`redlock:${name}`, 15_000))),
@@ -102,7 +103,7 @@ const semaphore = Effect.map(
   (redis): Cycle =>
     (name, held) =>
       Effect.suspend(() => {
-        const mutex = new Mutex(redis as never, name, { acquireTimeout: 600_000, lockTimeout: 15_000 })
+        const mutex = new Mutex(redis, name, { acquireTimeout: 600_000, lockTimeout: 15_000 })
         return Effect.acquireUseRelease(
           Effect.tryPromise(() => mutex.acquire()),
           () => held,
