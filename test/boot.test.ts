@@ -161,7 +161,11 @@ describe("boot", () => {
           Effect.sync(() => application.output().includes("Your notes")),
           { seconds: 60, detail: application.output }
         )
-        const answer = yield* Effect.promise(() => fetch(`${application.url}/health/ready`))
+        // Its lease comes before its first call.
+        const answer = yield* Effect.promise(() => fetch(`${application.url}/health/ready`)).pipe(
+          Effect.delay("50 millis"),
+          Effect.repeat({ until: ({ status }) => status === 503, times: 100 })
+        )
         assert.strictEqual(answer.status, 503)
         assert.match(yield* Effect.promise(() => answer.text()), /refuses the bot's token/)
         const said = application.output()
