@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import { Address } from "../../src/domain/Address.ts"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BotId, ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import type { Bot } from "../../src/sandbox/Views.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -52,7 +53,9 @@ export const makeOurs = Effect.fnUntraced(function* (
         sql<A>`SELECT ${sql.literal(columns)} FROM outbox
           WHERE bot_id = ${bot.id}::bigint AND ${sql.literal(where)}`
     )
-  const begin = Effect.forkScoped(outbox.dispatch(key, BotId.make(bot.id)))
+  const begin = Effect.forkScoped(
+    Effect.provideService(outbox.dispatch(key, BotId.make(bot.id)), Lease, Lease.sole)
+  )
   return {
     begin,
     say: Effect.fnUntraced(function* (all: ReadonlyArray<Said>) {

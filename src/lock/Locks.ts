@@ -2,9 +2,9 @@
  * Leases on things of which the world may have one owner. A lease alone protects nothing, for its holder may be
  * frozen while it runs out: what it guards compares fences (`Fences.accept`) in the transaction that writes.
  */
-import { Context, type Duration, type Effect, Schema } from "effect"
+import { Context, type Duration, Effect, Schema } from "effect"
 import type { SqlError } from "effect/sql"
-import type { TenantId } from "../domain/Ids.ts"
+import { defaultTenant, type TenantId } from "../domain/Ids.ts"
 
 /** `name` says what is owned, such as `bot/default`; unique per tenant. */
 export interface LockKey {
@@ -57,7 +57,15 @@ export class Lease extends Context.Service<
     /** Fails when it is over: to be asked before what cannot compare a fence. */
     readonly check: Effect.Effect<void, LockLost>
   }
->()("zapiska/lock/Lease") {}
+>()("zapiska/lock/Lease") {
+  /** What a program has that is known to be the only one: it never ends, and gives way to every other. */
+  static readonly sole = Lease.of({
+    key: { tenant: defaultTenant, name: "sole" },
+    fence: 0,
+    remaining: Effect.succeed(Number.POSITIVE_INFINITY),
+    check: Effect.void
+  })
+}
 
 export interface LeaseOptions {
   /** How long it outlives its holder; 15 seconds. Renewed after a third of it, given up after two. */

@@ -3,7 +3,9 @@
  * transaction. Nothing leaves before its row says `sending`, durably.
  */
 import { Clock, Duration, Effect, Queue, Schedule, Stream } from "effect"
-import type { SqlClient } from "effect/sql"
+import { type SqlClient, SqlError } from "effect/sql"
+import { accept } from "../lock/Fences.ts"
+import { Lease } from "../lock/Locks.ts"
 import { reach } from "../ops/Failpoint.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -58,11 +60,20 @@ const recovered = ({ row, plan }: Planned<{ readonly row: Rows.OutboxRow }>, now
 
 export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
   const scope = yield* TenantScope
+  const lease = yield* Lease
   const signals = yield* Signals
   const pacer = yield* Pacer
   const wake = yield* Queue.sliding<void>(1)
   const flights = yield* makeFlights(owner, wake)
   const claiming = yield* makeClaiming(owner, flights)
+  /** Nothing is written, and nothing sent, by one who does not know yet that another owns the bot. */
+  const transaction = <A, E>(body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
+    scope.transaction(owner.tenant, (sql) =>
+      Effect.andThen(
+        accept(sql, owner.tenant, `outbox/${owner.botId}`, lease.fence),
+        Effect.suspend(() => body(sql))
+      )
+    )
   /** When rows given back are due, in Unix milliseconds. */
   const deadlines = new Set<number>()
   // After a failed transaction it is not known which claims were committed: the rows are asked.
@@ -118,7 +129,7 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
       for (const at of deadlines) if (at <= now) deadlines.delete(at)
       const batch = flights.finished()
       const { claimed, more } = yield* restore(
-        scope.transaction(owner.tenant, (sql) =>
+        transaction((sql) =>
           Effect.gen(function* () {
             yield* settle(sql, batch, now)
             if (adrift) yield* giveBack(sql, now)
@@ -127,6 +138,8 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
         )
       )
       yield* settled(batch)
+      // What Telegram is told cannot compare a fence.
+      if (claimed.length > 0) yield* lease.check
       yield* Effect.forEach(claimed, launch, { discard: true })
       return more
     })
@@ -135,7 +148,10 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
       adrift = true
       return Effect.logWarning(`The outbox of ${botName(owner)} cannot reach its rows: ${error.message}`)
     }),
-    Effect.retry(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")]))
+    Effect.retry({
+      while: SqlError.isSqlError,
+      schedule: Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")])
+    })
   )
 
   const pause = Effect.gen(function* () {
@@ -147,7 +163,7 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     if (woken._tag === "Some") yield* Effect.sleep(gather)
   })
 
-  const start = scope.transaction(owner.tenant, (sql) =>
+  const start = transaction((sql) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const past = yield* Claims.past(sql, owner, now)
@@ -168,12 +184,10 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     yield* flights.land(patience)
     const now = yield* Clock.currentTimeMillis
     const batch = flights.finished()
-    yield* scope.transaction(owner.tenant, (sql) =>
-      Effect.andThen(settle(sql, batch, now), giveBack(sql, now))
-    )
+    yield* transaction((sql) => Effect.andThen(settle(sql, batch, now), giveBack(sql, now)))
     yield* settled(batch)
   }).pipe(
-    Effect.catchTag("SqlError", (error) =>
+    Effect.catch((error) =>
       Effect.logError(`The outbox of ${botName(owner)} could not write how it ended: ${error.message}`)
     )
   )

@@ -7,6 +7,8 @@
 import { Clock, Context, Duration, Effect, Layer, type Option, type Tracer } from "effect"
 import type { SqlError } from "effect/sql"
 import type { BotId, TenantId } from "../domain/Ids.ts"
+import type { FenceStale } from "../lock/Fences.ts"
+import type { Lease, LockLost } from "../lock/Locks.ts"
 import * as GroupCommit from "../store/GroupCommit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -34,9 +36,13 @@ export class Outbox extends Context.Service<
     readonly enqueueAlone: (tenant: TenantId, entry: OutboxEntry) => Effect.Effect<void, SqlError.SqlError>
     /**
      * The dispatcher of one bot: runs until interrupted. There is one at a time per bot. The fate of rows left in
-     * `sending` by a killed one is `unknown`: results are sent again first, the others stay as they are.
+     * `sending` by a killed one is `unknown`: results are sent again first, the others stay as they are. Rows are
+     * written with the fence of the caller's lease; it fails when a newer owner has written, or the lease is over.
      */
-    readonly dispatch: (bot: BotKey, botId: BotId) => Effect.Effect<never, SqlError.SqlError>
+    readonly dispatch: (
+      bot: BotKey,
+      botId: BotId
+    ) => Effect.Effect<never, SqlError.SqlError | FenceStale | LockLost, Lease>
     /** Removes rows settled longer ago than `age`. */
     readonly purge: (tenant: TenantId, age: Duration.Input) => Effect.Effect<void, SqlError.SqlError>
   }

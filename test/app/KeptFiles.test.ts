@@ -4,6 +4,7 @@ import * as KeptFiles from "../../src/app/KeptFiles.ts"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BlobHash, BotId } from "../../src/domain/Ids.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import type { OutgoingContent } from "../../src/telegram/BotPort.ts"
@@ -66,7 +67,9 @@ it.live("files go from the knowledge base to the chat through small durable rows
     const { emulator, chat } = yield* person
     const blobs = yield* Blobs
     const hashes = yield* Effect.forEach([large, exact], (bytes) => blobs.put(bot.tenant, bytes))
-    yield* Effect.forkScoped(Outbox.use((outbox) => outbox.dispatch(bot, botId)))
+    yield* Effect.forkScoped(
+      Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+    )
     const items = hashes.map((hash) => ({ _tag: "Document", file: kept(hash, "a.bin") }) as const)
     yield* said(chat, {
       document: send({ _tag: "Document", file: kept(hashes[0]!, "report.bin"), caption: plain("All of it") }),
@@ -103,7 +106,9 @@ it.live("a status message gives way to a file or a place that answers it", () =>
     const emulator = yield* BotApiEmulator
     const blobs = yield* Blobs
     const hash = yield* blobs.put(bot.tenant, exact)
-    yield* Effect.forkScoped(Outbox.use((outbox) => outbox.dispatch(bot, botId)))
+    yield* Effect.forkScoped(
+      Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+    )
     const status = send({ _tag: "Text", text: plain("One moment") })
     yield* said(chat, { one: status, two: status })
     yield* said(chat, {

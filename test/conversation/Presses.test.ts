@@ -13,6 +13,7 @@ import { type FormattedText, plain } from "../../src/domain/FormattedText.ts"
 import { BotId, ChatId } from "../../src/domain/Ids.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
@@ -60,7 +61,9 @@ const started = Effect.gen(function* () {
   const { chat: ann } = yield* person
   const { id: bob } = yield* emulator.createUser({ firstName: "Bob", language: "ru" })
   const botId = BotId.make(emulator.bot.id)
-  yield* Effect.forkScoped(Outbox.use((outbox) => outbox.dispatch(bot, botId)))
+  yield* Effect.forkScoped(
+    Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+  )
   yield* Effect.forkScoped(Intake.use((intake) => intake.poll(bot, botId)))
   const asked = (chat: number) =>
     userContext(

@@ -4,6 +4,7 @@ import { tell } from "../../src/conversation/RepositoryNotices.ts"
 import { BotId, ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { GitProjection } from "../../src/knowledge/GitProjection.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
@@ -49,7 +50,9 @@ it.live("who wrote a note is told, once, that a person changed its file too", ()
     )
     yield* tell.pipe(Effect.provide(projection(note.path)))
     yield* tell.pipe(Effect.provide(projection(note.path)))
-    yield* Effect.forkScoped(Outbox.use((outbox) => outbox.dispatch(bot, botId)))
+    yield* Effect.forkScoped(
+      Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+    )
     const recorder = yield* BotRecorder
     const call = yield* recorder.next
     assert.strictEqual(call.method, "send")

@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BotId, MessageId } from "../../src/domain/Ids.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotPort, Dispatched, type OutgoingContent } from "../../src/telegram/BotPort.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { eventually } from "../support/Application.ts"
@@ -239,7 +240,7 @@ describe("a row of several messages", () => {
       )
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* Effect.forkScoped(outbox.dispatch(bot, botId))
+          yield* Effect.forkScoped(Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
           yield* eventually(
             "the first part",
             Effect.map(emulator.journal({ chat, method: "sendMessage" }), ({ length }) => length === 2)
@@ -247,7 +248,7 @@ describe("a row of several messages", () => {
         })
       )
       assert.lengthOf(yield* texts, 1)
-      yield* Effect.forkScoped(outbox.dispatch(bot, botId))
+      yield* Effect.forkScoped(Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
       yield* eventually(
         "all of it",
         Effect.map(texts, ({ length }) => length >= 4)

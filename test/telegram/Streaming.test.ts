@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { compose, type FormattedText, plain } from "../../src/domain/FormattedText.ts"
 import { BotId } from "../../src/domain/Ids.ts"
+import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { BotPort, BotRecorder, RateLimited, Unavailable } from "../../src/telegram/BotPort.ts"
@@ -213,7 +214,9 @@ describe("a streamed answer", () => {
     Effect.retry(effect, Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(200)]))
   const answer = (turn: Turn, text: FormattedText) =>
     Outbox.use((outbox) => outbox.enqueue(turn.address.tenant, [finalEntry(turn, { _tag: "Text", text })]))
-  const dispatching = Effect.flatMap(Outbox, (outbox) => Effect.forkScoped(outbox.dispatch(bot, botId)))
+  const dispatching = Effect.flatMap(Outbox, (outbox) =>
+    Effect.forkScoped(Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+  )
 
   it.live("in a private chat is drafts, then one message of its own", () =>
     Effect.gen(function* () {

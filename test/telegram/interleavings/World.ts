@@ -7,6 +7,7 @@ import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, 
 import { Address } from "../../../src/domain/Address.ts"
 import { plain } from "../../../src/domain/FormattedText.ts"
 import { BotId, ChatId, defaultApp, defaultTenant, MessageId, ThreadId } from "../../../src/domain/Ids.ts"
+import { Lease } from "../../../src/lock/Locks.ts"
 import { AtFailpoint, type Failpoint } from "../../../src/ops/Failpoint.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
 import { Signals } from "../../../src/store/Signals.ts"
@@ -117,7 +118,9 @@ const makeWorld = (io: ProcessIO) =>
           armed = undefined
           return Effect.andThen(Effect.forkIn(ended("killed", rest), world), Effect.never)
         })
-      const fiber = yield* Outbox.use((outbox) => outbox.dispatch(bot, botId)).pipe(
+      const fiber = yield* Outbox.use((outbox) =>
+        Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole)
+      ).pipe(
         Effect.provideContext(services),
         Effect.provideService(AtFailpoint, reached),
         Effect.tapCause((cause) =>

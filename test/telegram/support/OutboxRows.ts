@@ -3,6 +3,7 @@ import { Effect, Schedule } from "effect"
 import { Address } from "../../../src/domain/Address.ts"
 import { plain } from "../../../src/domain/FormattedText.ts"
 import { BotId, ChatId, ThreadId } from "../../../src/domain/Ids.ts"
+import { Lease } from "../../../src/lock/Locks.ts"
 import { TenantScope } from "../../../src/store/TenantScope.ts"
 import { Outbox, type OutboxAction, type OutboxEntry } from "../../../src/telegram/Outbox.ts"
 import { bot } from "./FaultyServer.ts"
@@ -41,9 +42,13 @@ export const entry = (
 export const enqueue = (...entries: ReadonlyArray<OutboxEntry>) =>
   Outbox.use((outbox) => outbox.enqueue(bot.tenant, entries))
 /** A dispatcher, until the test ends or interrupts it. */
-export const dispatching = Effect.flatMap(Outbox, (outbox) =>
-  Effect.forkChild(outbox.dispatch(bot, botId), { startImmediately: true })
-)
+export const dispatchingUnder = (lease: Lease["Service"]) =>
+  Effect.flatMap(Outbox, (outbox) =>
+    Effect.forkChild(Effect.provideService(outbox.dispatch(bot, botId), Lease, lease), {
+      startImmediately: true
+    })
+  )
+export const dispatching = dispatchingUnder(Lease.sole)
 
 export interface Row {
   readonly key: string
