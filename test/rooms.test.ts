@@ -10,7 +10,9 @@ const source = fileURLToPath(new URL("../src", import.meta.url))
 const rows = [
   ["domain"],
   ["ops"],
-  ["store", "lock", "task"],
+  ["store", "task"],
+  // A fence is a row.
+  ["lock"],
   ["telegram", "knowledge"],
   ["session"],
   ["assistant"],
