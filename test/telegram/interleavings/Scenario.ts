@@ -207,7 +207,7 @@ export const play = Effect.fnUntraced(function* (
   }
   yield* world.disarm
   yield* Effect.orDie(emulator.clearFaults({}))
-  yield* world.finished(30)
+  yield* world.finished
 })
 
 /** Everything that is wrong with what was left. */

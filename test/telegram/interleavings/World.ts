@@ -45,8 +45,8 @@ const scopeThrough = (scope: TenantScope["Service"], io: ProcessIO) =>
 
 interface Dispatcher {
   readonly port: BotPort["Service"]
-  readonly interrupt: Effect.Effect<void>
-  readonly kill: Effect.Effect<void>
+  readonly interrupt: Effect.Effect<Ending["how"]>
+  readonly kill: Effect.Effect<Ending["how"]>
 }
 
 /** One place people are spoken to in, with a message of the bot's that may be edited. */
@@ -116,7 +116,10 @@ const makeWorld = (io: ProcessIO) =>
           if (armed?.name !== name || --armed.left > 0) return Effect.void
           const { rest } = armed
           armed = undefined
-          return Effect.andThen(Effect.forkIn(ended("killed", rest), world), Effect.never)
+          return Deferred.succeed(dead, undefined).pipe(
+            Effect.andThen(Effect.forkIn(ended("killed", rest), world)),
+            Effect.andThen(Effect.never)
+          )
         })
       const fiber = yield* Outbox.use((outbox) =>
         Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole)
@@ -130,8 +133,16 @@ const makeWorld = (io: ProcessIO) =>
       )
       alive = {
         port: Context.get(services, BotPort),
-        interrupt: Effect.andThen(Fiber.interrupt(fiber), Scope.close(own, Exit.void)),
-        kill: Effect.andThen(Deferred.succeed(dead, undefined), Scope.close(own, Exit.void))
+        // It may be killed while it is still putting things in order.
+        interrupt: Effect.raceFirst(Fiber.interrupt(fiber), Deferred.await(dead)).pipe(
+          Effect.andThen(Scope.close(own, Exit.void)),
+          Effect.andThen(Deferred.isDone(dead)),
+          Effect.map((killed) => (killed ? "killed" : "interrupted"))
+        ),
+        kill: Deferred.succeed(dead, undefined).pipe(
+          Effect.andThen(Scope.close(own, Exit.void)),
+          Effect.as("killed")
+        )
       }
     })
 
@@ -141,16 +152,15 @@ const makeWorld = (io: ProcessIO) =>
         const ending = alive
         if (ending === undefined) return
         alive = undefined
-        if (how === "interrupted") yield* ending.interrupt
-        else yield* ending.kill
-        endings.push({ at: yield* Clock.currentTimeMillis, how })
+        const ended = yield* how === "interrupted" ? ending.interrupt : ending.kill
+        endings.push({ at: yield* Clock.currentTimeMillis, how: ended })
         yield* Effect.sleep(rest)
         for (const id of yield* open("sending")) killed.set(id, (killed.get(id) ?? 0) + 1)
         yield* begin
       })
 
     // The database is there for the next world too.
-    yield* Effect.addFinalizer(() => Effect.suspend(() => alive?.kill ?? Effect.void))
+    yield* Effect.addFinalizer(() => Effect.suspend((): Effect.Effect<unknown> => alive?.kill ?? Effect.void))
 
     // Whoever decides what is said lives on when a dispatcher dies.
     const desk = yield* Layer.build(
@@ -195,11 +205,10 @@ const makeWorld = (io: ProcessIO) =>
         Effect.suspend(() =>
           alive === undefined ? Effect.void : Effect.forkDetach(Effect.ignore(act(alive.port)))
         ),
-      /** Waits until nothing is left to send; virtual minutes. */
-      finished: (minutes: number) =>
-        Effect.gen(function* () {
-          while (alive === undefined || (yield* open("all")).length > 0) yield* Effect.sleep("2 seconds")
-        }).pipe(Effect.timeoutOption(`${minutes} minutes`)),
+      /** Waits until nothing is left to send, and does not when it takes too long: the rows tell. */
+      finished: Effect.gen(function* () {
+        while (alive === undefined || (yield* open("all")).length > 0) yield* Effect.sleep("2 seconds")
+      }).pipe(Effect.timeoutOption("30 minutes")),
       rows: Effect.orDie(
         scope.transaction(
           bot.tenant,
