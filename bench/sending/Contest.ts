@@ -58,6 +58,10 @@ const contestant = Effect.fnUntraced(function* <E, R>(
   yield* reporting(name, stage, items.length)
   const ended = yield* Effect.timeoutOption(run(stage, items), options.cap)
   const verdict = verdictOf(items, yield* stage.shown, yield* stage.journal, Option.isNone(ended))
+  const { calls, disordered, doubled, limited, lost, seconds, stopped } = verdict
+  yield* Console.error(
+    `  ${name}: ${seconds} s${stopped ? ", stopped" : ""}; ${lost.length} lost, ${doubled.length} doubled, ${disordered} out of order; ${calls} calls, 429: ${limited.first} + ${limited.later}`
+  )
   return { verdict, items }
 }, Effect.scoped)
 

@@ -95,8 +95,9 @@ export const verdictOf = (
 ): Verdict => {
   const byText = new Map(items.map((item) => [item.text, item]))
   const calls = journal.filter(({ method }) => /^sendMessage$/i.test(method))
-  const begin = Math.min(...calls.map(({ at }) => at))
-  const end = Math.max(...calls.filter(({ processed }) => processed).map(({ at }) => at))
+  // In the order in which they arrived; there may be more of them than a call takes arguments.
+  const begin = calls[0]?.at ?? 0
+  const end = calls.findLast(({ processed }) => processed)?.at ?? begin
   const limited = calls.filter(({ status }) => status === 429)
   const doubled: Array<string> = []
   const delivered = new Set<string>()

@@ -156,7 +156,11 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
 
   const pause = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    let next = Math.min(now + lookEvery, claiming.next())
+    // Who waits for a place waits for Telegram's health first, of which we are told.
+    let next = Math.min(
+      now + lookEvery,
+      flights.health() === "well" ? claiming.next() : Number.POSITIVE_INFINITY
+    )
     for (const at of deadlines) next = Math.min(next, at)
     const woken = yield* Effect.timeoutOption(Queue.take(wake), Math.max(next - now, 1))
     // What becomes ready together goes together. A place in the pace is not kept waiting.

@@ -126,6 +126,9 @@ export const deadlines = (sql: SqlClient.SqlClient, owner: Owner) =>
     (rows) => rows.map(({ at }) => Math.ceil(at))
   )
 
+/** Milliseconds. A park may be known from a row alone that a result has taken the place of meanwhile. */
+const longestPark = 3_600_000
+
 /**
  * What the dispatcher before this one did, as the rows show it: what was sent within the longest window of the
  * pace, what may have left the moment it ended (`sending`), and the parks.
@@ -148,7 +151,10 @@ export const past = Effect.fnUntraced(function* (
     SELECT chat_id::text AS chat, (extract(epoch FROM max(parked_at)) * 1000)::float8 AS at,
       (extract(epoch FROM max(not_before)) * 1000)::float8 AS until
     FROM outbox
-    WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state = 'pending'
+    WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint
+      AND (state = 'pending'
+        OR state = 'dead' AND error = 'superseded'
+          AND settled_at > to_timestamp(${now - longestPark}::float8 / 1000))
       AND parked_at IS NOT NULL AND not_before > to_timestamp(${now}::float8 / 1000)
     GROUP BY chat_id
     ORDER BY at`

@@ -189,3 +189,10 @@ export const checkLimits = (journal: ReadonlyArray<JournalEntry>): ReadonlyArray
   journal
     .filter(({ outcome }) => outcome === "limited")
     .map(({ method, chat, seq }) => `${method} to ${chat} (#${seq}) was over Telegram's limits`)
+
+/** However badly things go, nobody runs in circles: what there is to do for a call, and a look now and then. */
+export const checkRounds = (rounds: number, journal: ReadonlyArray<JournalEntry>): ReadonlyArray<string> => {
+  const seconds = ((journal.at(-1)?.at ?? 0) - (journal[0]?.at ?? 0)) / 1_000
+  const most = 20 + 4 * journal.length + seconds
+  return rounds <= most ? [] : [`${rounds} looks at the rows for ${journal.length} calls in ${seconds} s`]
+}

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import fc from "fast-check"
 import { type Failpoint, failpoints } from "../../../src/ops/Failpoint.ts"
 import type { FaultEffect } from "../../../src/sandbox/Fault.ts"
-import { checkLimits, checkOrder, checkParks, checkRows } from "./Evidence.ts"
+import { checkLimits, checkOrder, checkParks, checkRounds, checkRows } from "./Evidence.ts"
 import { edit, type Place, resolve, said, send, type World } from "./World.ts"
 
 const placeCount = 6
@@ -121,10 +121,10 @@ const moments = (one: fc.Arbitrary<Step>) =>
 /** Everything at once. */
 export const anything: fc.Arbitrary<Scenario> = moments(step)
 
-/** Two chats are parked again and again, for long; nothing else goes wrong. */
+/** Two chats are parked again and again, for long; nothing else goes wrong, and nothing is said out of turn. */
 export const onlyParks: fc.Arbitrary<Scenario> = moments(
   fc.oneof(
-    { weight: 3, arbitrary: say },
+    { weight: 3, arbitrary: say.map((one): Step => ({ ...one, urgency: "interactive" })) },
     {
       weight: 2,
       arbitrary: fc.tuple(fc.nat(parkedPlaces - 1), fc.integer({ min: 20, max: 120 })).map(
@@ -223,7 +223,8 @@ export const judge = Effect.fnUntraced(function* (world: World) {
       ...checkRows(rows, happened, world),
       ...checkOrder(rows, happened),
       ...checkParks(journal, world.endings),
-      ...checkLimits(journal)
+      ...checkLimits(journal),
+      ...checkRounds(world.rounds(), journal)
     ]
   }
 })

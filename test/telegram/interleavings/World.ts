@@ -45,6 +45,8 @@ const scopeThrough = (scope: TenantScope["Service"], io: ProcessIO) =>
 
 interface Dispatcher {
   readonly port: BotPort["Service"]
+  /** It has read in the rows what the one before it knew. */
+  informed: boolean
   readonly interrupt: Effect.Effect<Ending["how"]>
   readonly kill: Effect.Effect<Ending["how"]>
 }
@@ -71,6 +73,7 @@ const makeWorld = (io: ProcessIO) =>
     const endings: Array<Ending> = []
     const asked = new Map<string, number>()
     const killed = new Map<number, number>()
+    let rounds = 0
     let alive: Dispatcher | undefined
     let armed: { readonly name: Failpoint; left: number; readonly rest: number } | undefined
 
@@ -90,6 +93,13 @@ const makeWorld = (io: ProcessIO) =>
       const own = yield* Scope.fork(world)
       const dead = yield* Deferred.make<void>()
       const through = mortal(dead, io)
+      const counted =
+        (inner: ProcessIO): ProcessIO =>
+        (effect) =>
+          Effect.suspend(() => {
+            rounds++
+            return inner(effect)
+          })
       const api = Layer.effect(
         GrammyApi,
         Effect.map(GrammyApi, (inner) =>
@@ -106,7 +116,7 @@ const makeWorld = (io: ProcessIO) =>
         Layer.provide(Pacer.layer),
         Layer.provide(OutgoingFiles.layerMemory(new Map())),
         Layer.provide(api),
-        Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, through))),
+        Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, counted(through)))),
         Layer.provide(Layer.succeed(Signals, signals)),
         Layer.fresh,
         Layer.buildWithScope(own)
@@ -131,7 +141,8 @@ const makeWorld = (io: ProcessIO) =>
         ),
         Effect.forkDetach
       )
-      alive = {
+      const begun: Dispatcher = {
+        informed: false,
         port: Context.get(services, BotPort),
         // It may be killed while it is still putting things in order.
         interrupt: Effect.raceFirst(Fiber.interrupt(fiber), Deferred.await(dead)).pipe(
@@ -144,6 +155,10 @@ const makeWorld = (io: ProcessIO) =>
           Effect.as("killed")
         )
       }
+      alive = begun
+      yield* Effect.sync(() => {
+        begun.informed = true
+      }).pipe(Effect.delay("20 millis"), Effect.forkIn(own))
     })
 
     /** Ends the dispatcher that is there, and starts another after `rest` milliseconds. */
@@ -178,6 +193,8 @@ const makeWorld = (io: ProcessIO) =>
       emulator,
       endings: endings as ReadonlyArray<Ending>,
       killed: (row: Row) => killed.get(row.id) ?? 0,
+      /** How often a dispatcher looked at its rows. */
+      rounds: () => rounds,
       begin,
       ended,
       /** Kills the dispatcher when it gets to this place for the `count`th time. */
@@ -203,7 +220,7 @@ const makeWorld = (io: ProcessIO) =>
       /** Something said past the outbox; nobody minds when it fails. */
       aside: (act: (port: BotPort["Service"]) => Effect.Effect<void, BotPortError>) =>
         Effect.suspend(() =>
-          alive === undefined ? Effect.void : Effect.forkDetach(Effect.ignore(act(alive.port)))
+          alive?.informed === true ? Effect.forkDetach(Effect.ignore(act(alive.port))) : Effect.void
         ),
       /** Waits until nothing is left to send, and does not when it takes too long: the rows tell. */
       finished: Effect.gen(function* () {
