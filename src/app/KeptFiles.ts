@@ -3,10 +3,12 @@ import { Effect, Layer, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import type { BlobHash } from "../domain/Ids.ts"
 import { Blobs } from "../knowledge/Blobs.ts"
-import { FileUnreadable, OutgoingFiles } from "../telegram/OutgoingFiles.ts"
+import { FileUnreadable } from "../telegram/BotPort.ts"
+import { OutgoingFiles } from "../telegram/OutgoingFiles.ts"
 
-const unreadable = (hash: BlobHash, error: SqlError.SqlError) =>
-  new FileUnreadable({ hash, reason: error.reason._tag })
+/** A database that shuts down says so in words the driver does not know. */
+const unreadable = (hash: BlobHash, { isRetryable, reason: { _tag: reason } }: SqlError.SqlError) =>
+  new FileUnreadable({ hash, reason, again: isRetryable || reason === "UnknownError" ? "later" : "never" })
 
 export const layer: Layer.Layer<OutgoingFiles, never, Blobs> = Layer.effect(
   OutgoingFiles,

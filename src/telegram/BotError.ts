@@ -1,6 +1,6 @@
 /** What a call through the port may fail with. None of them carries a token, a URL or a message's text. */
 import { Schema } from "effect"
-import { ChatId } from "../domain/Ids.ts"
+import { BlobHash, ChatId } from "../domain/Ids.ts"
 
 /** Telegram asked to wait, longer than this call may. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
@@ -97,6 +97,20 @@ export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
     return `${this.what} is ${this.size}${unit}, Telegram allows ${this.limit}${unit}`
   }
 }
+/**
+ * A file of ours could not be read to its end: nothing was sent, and Telegram has no part in it. `again`: whether the
+ * place it is kept in may answer later.
+ */
+export class FileUnreadable extends Schema.TaggedError<FileUnreadable>()("FileUnreadable", {
+  hash: BlobHash,
+  reason: Schema.String,
+  again: Schema.Literals(["later", "never"])
+}) {
+  override get message() {
+    const next = this.again === "later" ? "it is tried again later" : "what it belongs to is not sent"
+    return `The file ${this.hash.slice(0, 12)} cannot be read (${this.reason}); ${next}`
+  }
+}
 /** No bot is configured under this key. */
 export class BotUnknown extends Schema.TaggedError<BotUnknown>()("BotUnknown", { app: Schema.String }) {
   override get message() {
@@ -115,6 +129,7 @@ export const BotPortError = Schema.Union([
   TargetGone,
   Refused,
   TooLarge,
+  FileUnreadable,
   BotUnknown
 ])
 export type BotPortError = typeof BotPortError.Type

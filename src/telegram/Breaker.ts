@@ -1,7 +1,7 @@
 /** The circuit breaker of each bot: while Telegram fails, nothing is sent but one probe now and then. */
 import { Clock, Duration, Effect, Exit, Metric, Schedule, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
-import { type BotKey, CircuitOpen } from "./BotPort.ts"
+import { type BotKey, CircuitOpen, FileUnreadable } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
 import { CallFailed } from "./GrammyApi.ts"
 import { breakerNextTry, breakerTransitions } from "./metrics.ts"
@@ -26,14 +26,17 @@ const report = Effect.fnUntraced(function* (transition: CircuitBreaker.Transitio
   )
 })
 
-/** Refusals, 429 and interruption say nothing against Telegram's health. */
-const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
-  Exit.isFailure(exit) &&
-  exit.cause.reasons.some(
-    (reason) => reason._tag === "Fail" && reason.error instanceof CallFailed && isOutage(reason.error.outcome)
-  )
-    ? CircuitBreaker.failure()
+/** Refusals, 429 and interruption say nothing against Telegram's health, a file of ours nothing about it. */
+const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => {
+  const errors = Exit.isSuccess(exit)
+    ? []
+    : exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? [reason.error] : []))
+  if (errors.some((error) => error instanceof CallFailed && isOutage(error.outcome)))
+    return CircuitBreaker.failure()
+  return errors.some((error) => error instanceof FileUnreadable)
+    ? CircuitBreaker.ignored
     : CircuitBreaker.success
+}
 
 /** Runs an attempt of the bot, or fails with `CircuitOpen` at once. */
 export const makeBreaker = Effect.gen(function* () {

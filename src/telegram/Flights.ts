@@ -98,7 +98,7 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
             failures.delete(row.id)
             yield* Metric.update(outboxDelay, Math.max(now - row.created, 0) / 1_000)
             const { rest } = dispatched
-            yield* finish(row, rest === undefined ? { _tag: "Sent", messageId } : continued(rest, now))
+            yield* finish(row, rest === undefined ? { _tag: "Sent", messageId } : continued(rest))
           }),
         onFailure: (cause) => {
           const failure = cause.reasons.find((reason) => reason._tag === "Fail")

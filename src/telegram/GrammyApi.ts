@@ -5,7 +5,7 @@
 import { Clock, Context, Duration, Effect, Layer, Metric, Redacted, Schema, Stream } from "effect"
 import { Api, type ApiClientOptions, GrammyError } from "grammy"
 import type { ApiMethods, ApiResponse, Opts } from "grammy/types"
-import type { BotKey, BotUnknown } from "./BotPort.ts"
+import type { BotKey, BotUnknown, FileUnreadable } from "./BotPort.ts"
 import { type BotAccount, Bots, botName } from "./Bots.ts"
 import { botCallDuration, botCalls } from "./metrics.ts"
 import { type Attempt, attemptOf, classify, Outcome } from "./Outcome.ts"
@@ -60,7 +60,7 @@ export class GrammyApi extends Context.Service<
       method: M,
       payload: PayloadOf<M>,
       options: CallOptions
-    ) => Effect.Effect<ResultOf<M>, CallFailed | BotUnknown>
+    ) => Effect.Effect<ResultOf<M>, CallFailed | BotUnknown | FileUnreadable>
     /** One long poll. Updates come as Telegram wrote them: decoding is the caller's. */
     readonly getUpdates: (
       bot: BotKey,
@@ -101,7 +101,7 @@ const timedOut = (after: Duration.Duration): Attempt => ({
 /** What broke off before all of the request had left was not processed, however it looked from here. */
 const truthOf = (attempt: Attempt, body: Body | undefined): Attempt =>
   attempt._tag === "Lost" && body !== undefined && !body.handedOver()
-    ? { _tag: "NotSent", reason: body.failed()?.message ?? attempt.reason }
+    ? { _tag: "NotSent", reason: attempt.reason }
     : attempt
 
 /** Span, metrics and classification around one attempt. */
@@ -187,7 +187,7 @@ const make = Effect.gen(function* () {
         .then((answer) =>
           answer.ok ? answer.result : Promise.reject(new GrammyError("refused", answer, method, {}))
         )
-    )
+    ).pipe(Effect.mapError((error) => body.failed() ?? error))
   }, Effect.scoped)
 
   const call = <M extends Method>(
@@ -195,7 +195,7 @@ const make = Effect.gen(function* () {
     method: M,
     payload: PayloadOf<M>,
     options: CallOptions
-  ): Effect.Effect<ResultOf<M>, CallFailed | BotUnknown> =>
+  ): Effect.Effect<ResultOf<M>, CallFailed | BotUnknown | FileUnreadable> =>
     options.files !== undefined && options.files.length > 0
       ? upload(bot, method, payload, { ...options, files: options.files })
       : Effect.flatMap(clientOf(bot), (api) =>

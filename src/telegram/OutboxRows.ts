@@ -137,7 +137,8 @@ const record = ({ row, settlement }: Settled) => {
     message_id: null,
     not_before: null,
     action: null,
-    parked: false
+    parked: false,
+    afresh: false
   }
   switch (settlement._tag) {
     case "Sent":
@@ -153,6 +154,14 @@ const record = ({ row, settlement }: Settled) => {
         // A row that was settled and is pending again: its fate was unknown once.
         ended: settlement.doubted,
         action: settlement.action === undefined ? null : encodeAction(settlement.action)
+      }
+    case "Continued":
+      return {
+        ...same,
+        state: "pending",
+        ended: false,
+        afresh: true,
+        action: encodeAction(settlement.action)
       }
     case "Unknown":
       return { ...same, state: "unknown", error: settlement.reason, ended: true }
@@ -180,16 +189,16 @@ export const settle = Effect.fnUntraced(function* (
   yield* sql`
     UPDATE outbox o SET
       state = e.state,
-      attempts = o.attempts + e.tried,
+      attempts = CASE WHEN e.afresh THEN 0 ELSE o.attempts + e.tried END,
       error = e.error,
       message_id = COALESCE(e.message_id, o.message_id),
       not_before = to_timestamp(e.not_before / 1000),
       parked_at = CASE WHEN e.parked THEN to_timestamp(${now}::float8 / 1000) END,
       action = COALESCE(e.action, o.action),
-      settled_at = CASE WHEN e.ended THEN to_timestamp(${now}::float8 / 1000) ELSE o.settled_at END
+      settled_at = CASE WHEN e.ended THEN to_timestamp(${now}::float8 / 1000) WHEN NOT e.afresh THEN o.settled_at END
     FROM jsonb_to_recordset(${json(all.map(record))}::text::jsonb) AS e(
       id bigint, state text, tried int, error text, message_id bigint, not_before float8, parked boolean,
-      action text, ended boolean)
+      action text, ended boolean, afresh boolean)
     WHERE o.tenant_id = ${owner.tenant} AND o.id = e.id AND o.state = 'sending'
       AND ${isOneOf(
         sql,

@@ -1,16 +1,7 @@
 /** The bytes of files a bot sends: read as they are sent, from wherever the edge keeps them. */
-import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { BlobHash, type TenantId } from "../domain/Ids.ts"
-
-/** The place the bytes are kept in does not answer. Trying again later can help. */
-export class FileUnreadable extends Schema.TaggedError<FileUnreadable>()("FileUnreadable", {
-  hash: BlobHash,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `The file ${this.hash.slice(0, 12)} cannot be read (${this.reason}); it is tried again later`
-  }
-}
+import { Context, Effect, Layer, Stream } from "effect"
+import type { BlobHash, TenantId } from "../domain/Ids.ts"
+import { FileUnreadable } from "./BotError.ts"
 
 export class OutgoingFiles extends Context.Service<
   OutgoingFiles,
@@ -39,7 +30,7 @@ export class OutgoingFiles extends Context.Service<
       read: (_tenant, hash) => {
         const bytes = files.get(hash)
         return bytes === undefined
-          ? Stream.fail(new FileUnreadable({ hash, reason: "it is not kept" }))
+          ? Stream.fail(new FileUnreadable({ hash, reason: "it is not kept", again: "never" }))
           : Stream.make(bytes)
       }
     })

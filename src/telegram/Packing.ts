@@ -2,13 +2,10 @@
 import { Effect } from "effect"
 import type { TenantId } from "../domain/Ids.ts"
 import { partsOf } from "./BotPayload.ts"
-import { type BotPortError, type OutgoingContent, Unavailable } from "./BotPort.ts"
+import type { BotPortError, OutgoingContent } from "./BotPort.ts"
 import { problemsOf } from "./ContentLimits.ts"
-import { type FileUnreadable, OutgoingFiles } from "./OutgoingFiles.ts"
+import { OutgoingFiles } from "./OutgoingFiles.ts"
 import type { Upload } from "./Upload.ts"
-
-const unavailable = (method: string) => (error: FileUnreadable) =>
-  Effect.fail(new Unavailable({ method, reason: error.message }))
 
 /** The first thing Telegram would refuse, or the files to send along. */
 export const makePacking = Effect.map(OutgoingFiles, (files) =>
@@ -19,10 +16,7 @@ export const makePacking = Effect.map(OutgoingFiles, (files) =>
   ): Effect.fn.Return<ReadonlyArray<Upload>, BotPortError> {
     const parts = partsOf(content)
     const hashes = [...new Set(parts.map(({ file }) => file.hash))]
-    const sizes =
-      hashes.length === 0
-        ? new Map<never, number>()
-        : yield* Effect.catchTag(files.sizes(tenant, hashes), "FileUnreadable", unavailable(method))
+    const sizes = hashes.length === 0 ? new Map<never, number>() : yield* files.sizes(tenant, hashes)
     const problem = problemsOf(method, content, sizes)[0]
     if (problem !== undefined) return yield* problem
     return parts.map(({ part, file }) => ({

@@ -65,6 +65,8 @@ export type Settlement =
       readonly reason: string
       readonly action?: OutboxAction
     }
+  /** A part of it is sent: the rest is a message of its own, of which nothing was tried yet. */
+  | { readonly _tag: "Continued"; readonly action: OutboxAction }
   | { readonly _tag: "Unknown"; readonly reason: string }
   | { readonly _tag: "Dead"; readonly reason: string }
   /** Nobody can be written to in this chat: all its rows end. */
@@ -143,8 +145,10 @@ export const back = (
 })
 
 /** Its first message is sent, durably: the row goes on with the others, at its place in the line. */
-export const continued = (rest: OutgoingContent, now: number): Settlement =>
-  back(now, "a part of it is sent", { action: { _tag: "Send", content: rest } })
+export const continued = (rest: OutgoingContent): Settlement => ({
+  _tag: "Continued",
+  action: { _tag: "Send", content: rest }
+})
 
 const again = (row: Tried, reason: string, options: Circumstances): Settlement =>
   isHopeless(row, options)
@@ -165,6 +169,8 @@ export const settle = (
       return back(error.until, reason)
     case "Unavailable":
       return again(row, reason, options)
+    case "FileUnreadable":
+      return error.again === "later" ? again(row, reason, options) : { _tag: "Dead", reason }
     case "Ambiguous":
       return plan._tag === "Edit" ? again(row, reason, options) : doubt(row, reason, options.now)
     case "TargetGone":

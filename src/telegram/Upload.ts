@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { Effect, type Scope, Stream } from "effect"
-import type { FileUnreadable } from "./OutgoingFiles.ts"
+import type { FileUnreadable } from "./BotError.ts"
 
 export interface Upload {
   /** The parameters of the call refer to it as `attach://<part>`. */

@@ -9,6 +9,7 @@ import { Outbox } from "../../src/telegram/Outbox.ts"
 import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { bot, layer, person } from "./support/EmulatedBot.ts"
+import { become } from "./support/OutboxRows.ts"
 
 const note: OutgoingContent = {
   _tag: "Rich",
@@ -262,6 +263,21 @@ describe("a row of several messages", () => {
           .match(/\d+(?=: )/g),
         Array.from({ length: 100 }, (_, index) => String(index + 1))
       )
+    }).pipe(Effect.scoped, Effect.provide(outboxLayer), Effect.timeout("40 seconds"))
+  )
+
+  it.live("is in doubt about each of them by itself", () =>
+    Effect.gen(function* () {
+      const { emulator, address, chat } = yield* person
+      const outbox = yield* Outbox
+      yield* emulator.setUnknown({ features: ["rich"] })
+      // The answer to the first, which is sent again, and to the second.
+      for (const skip of [0, 1])
+        yield* emulator.addFault({ method: "sendMessage", skip, times: 1, effect: { _tag: "DropAfter" } })
+      yield* outbox.enqueue(address.tenant, [row("long", long, address)])
+      yield* Effect.forkScoped(Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
+      yield* become({ long: "sent" })
+      assert.lengthOf(yield* emulator.journal({ chat, method: "sendMessage" }), 5)
     }).pipe(Effect.scoped, Effect.provide(outboxLayer), Effect.timeout("40 seconds"))
   )
 })

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { plain } from "../../src/domain/FormattedText.ts"
-import { ChatId, MessageId } from "../../src/domain/Ids.ts"
+import { BlobHash, ChatId, MessageId } from "../../src/domain/Ids.ts"
 import {
   Ambiguous,
   type BotPortError,
   BotUnknown,
   CircuitOpen,
+  FileUnreadable,
   Migrated,
   RateLimited,
   Refused,
@@ -30,6 +31,7 @@ const send = { _tag: "Send", content } as const
 const edit = { _tag: "Edit", message: MessageId.make(1), content } as const
 const method = "sendMessage"
 const reason = "because"
+const hash = BlobHash.make("a".repeat(64))
 const now = 1_000_000
 const options = { now, spread: 1, others: "not served" } as const
 const chat = ChatId.make(1)
@@ -46,7 +48,9 @@ const table: ReadonlyArray<readonly [BotPortError, Settlement["_tag"], Settlemen
   [new Unauthorized({ method }), "BotStopped", "BotStopped"],
   [new BotUnknown({ app: "default" }), "BotStopped", "BotStopped"],
   [new Refused({ method, code: 400, reason }), "Dead", "Dead"],
-  [new TooLarge({ what: "The text", size: 5_000, limit: 4_096 }), "Dead", "Dead"]
+  [new TooLarge({ what: "The text", size: 5_000, limit: 4_096 }), "Dead", "Dead"],
+  [new FileUnreadable({ hash, reason, again: "never" }), "Dead", "Dead"],
+  [new FileUnreadable({ hash, reason, again: "later" }), "Back", "Back"]
 ]
 
 describe("Settlement", () => {
