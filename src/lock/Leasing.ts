@@ -21,7 +21,7 @@ export type Attempt =
   | { readonly _tag: "Taken" }
   | { readonly _tag: "Held"; readonly owner: string; readonly expiresIn: number }
 
-/** Where locks are kept. `token` names one holding of a lock: nothing is done to a lock that has another. */
+/** Where locks are kept; it answers or fails within two seconds. `token` names one holding of a lock: nothing is done to a lock that has another. */
 export interface LockStore {
   /** Who holds what is taken here, for people to read; of no other process, and without `/`. */
   readonly owner: string
@@ -52,9 +52,6 @@ export const leasePlan = (ttl: number) => ({
 })
 
 const defaultTtl = Duration.seconds(15)
-
-/** How long the end of a holder waits for the store: a lock that is not given back runs out. */
-const parting = Duration.seconds(1)
 
 const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
@@ -99,36 +96,41 @@ export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
   const lost = ({ name }: Holding, reason: string) => new LockLost({ key: name, reason })
   const late = "no renewal was acknowledged in time"
 
-  const giveBack = ({ name, token }: Pick<Holding, "name" | "token">) =>
-    store.release(name, token).pipe(
-      Effect.timeoutOption(parting),
-      Effect.catchTag("LocksUnavailable", (error) =>
-        Effect.logDebug(`A lock was not given back and runs out by itself: ${error.message}`)
-      )
-    )
+  const held = (key: string, { owner, expiresIn }: Extract<Attempt, { _tag: "Held" }>) =>
+    new LockHeld({ key, owner, expiresIn })
 
-  /** Until the lock is taken; keeps its place in the line meanwhile. When what took it was sent. */
-  const take = Effect.fnUntraced(function* (name: string, token: string, ttl: number, wait: number) {
-    const begun = yield* now
-    let called: Effect.Effect<void> | undefined
+  const giveBack = ({ name, token }: Pick<Holding, "name" | "token">) =>
+    store
+      .release(name, token)
+      .pipe(
+        Effect.catchTag("LocksUnavailable", (error) =>
+          Effect.logDebug(`A lock was not given back and runs out by itself: ${error.message}`)
+        )
+      )
+
+  /** In the line, until the lock is taken. When what took it was sent. */
+  const wait = Effect.fnUntraced(function* (name: string, token: string, ttl: number, until: number) {
+    const called = yield* store.calls(token)
     while (true) {
+      // Also the first time: it may have been free again before we could be called.
       const sent = yield* now
-      const attempt = yield* store.acquire(name, token, { ttl, turn: wait > 0 ? "wait" : "once" })
+      const attempt = yield* store.acquire(name, token, { ttl, turn: "wait" })
       if (attempt._tag === "Taken") return sent
-      const patience = begun + wait - (yield* now)
-      if (patience <= 0)
-        return yield* new LockHeld({ key: name, owner: attempt.owner, expiresIn: attempt.expiresIn })
-      // Free again before we could be called? It is asked once more.
-      if (called === undefined) {
-        called = yield* store.calls(token)
-        continue
-      }
+      const patience = until - (yield* now)
+      if (patience <= 0) return yield* held(name, attempt)
       // All who wait for a lock that ran out must not ask for it in the same instant.
       const jitter = yield* Random.nextBetween(1, 20)
       const most = Math.min(attempt.expiresIn > 0 ? attempt.expiresIn + jitter : askEvery, askEvery, patience)
       yield* Effect.timeoutOption(called, most)
     }
   }, Effect.scoped)
+
+  const take = Effect.fnUntraced(function* (name: string, token: string, ttl: number, patience: number) {
+    const sent = yield* now
+    const attempt = yield* store.acquire(name, token, { ttl, turn: patience > 0 ? "wait" : "once" })
+    if (attempt._tag === "Taken") return sent
+    return patience > 0 ? yield* wait(name, token, ttl, sent + patience) : yield* held(name, attempt)
+  })
 
   const acquire = Effect.fnUntraced(function* (key: LockKey, token: string, ttl: number, wait: number) {
     const begun = yield* now

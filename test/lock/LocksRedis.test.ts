@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Metric } from "effect"
 import { Fences } from "../../src/lock/Fences.ts"
 import { Lease, LockHeld, LockLost, Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
 import * as LocksRedis from "../../src/lock/LocksRedis.ts"
+import { lockClockAlarms } from "../../src/lock/metrics.ts"
 import { noRedis, TestRedis } from "../support/redis.ts"
 import { contract, holding, keyOf } from "./contract.ts"
 import { fences } from "./fences.ts"
@@ -131,6 +132,26 @@ describe.skipIf(noRedis !== undefined)(
           })
         )
         assert.deepStrictEqual(served, ["there", "here", "there again"])
+      })
+    )
+
+    promise(
+      "a lock that would outlive every lease is reported: the clock of Redis was set back",
+      Effect.gen(function* () {
+        const redis = yield* TestRedis
+        const service = yield* Locks
+        const alarms = Effect.map(Metric.value(lockClockAlarms), ({ count }) => Number(count))
+        const before = yield* alarms
+        const first = yield* holding(keyOf("stepped"))
+        yield* Effect.flip(service.tryLease(keyOf("stepped"))(Effect.void))
+        assert.strictEqual(yield* alarms, before)
+        yield* redis.command("PEXPIRE", "zapiska:{default/stepped}:lock", "3600000")
+        assert.instanceOf(yield* Effect.flip(service.tryLease(keyOf("stepped"))(Effect.void)), LockHeld)
+        assert.strictEqual(yield* alarms, before + 1)
+        yield* redis.command("PERSIST", "zapiska:{default/stepped}:lock")
+        yield* Effect.flip(service.tryLease(keyOf("stepped"))(Effect.void))
+        assert.strictEqual(yield* alarms, before + 2)
+        yield* first.letGo
       })
     )
 
