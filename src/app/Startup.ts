@@ -1,5 +1,5 @@
 /** The first and the last word of the process: where to go next, and that it is on its way out. */
-import { Console, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Console, Effect, Layer, Option, Redacted } from "effect"
 import { defaultApp, defaultKnowledgeBase, defaultTenant } from "../domain/Ids.ts"
 import { GitProjection } from "../knowledge/GitProjection.ts"
 import { Health } from "../ops/Health.ts"
@@ -13,8 +13,8 @@ import { Sandbox } from "./Sandbox.ts"
 import { Secrets } from "./Secrets.ts"
 import { version } from "./version.ts"
 
-/** An answer that takes longer says nothing about the token. */
-const patience = "3 seconds"
+/** Milliseconds: an answer that takes longer says nothing about the token. */
+const patience = 3_000
 
 interface Introduction {
   readonly name: Option.Option<string>
@@ -27,11 +27,11 @@ const nothingKnown: Introduction = { name: Option.none(), refused: false }
 const introduced = Effect.gen(function* () {
   const bots = yield* Effect.flatMap(Bots, ({ list }) => list)
   const port = yield* BotPort
+  const deadline = (yield* Clock.currentTimeMillis) + patience
   const met = yield* Effect.forEach(
     bots,
     (bot) =>
-      port.identity(bot).pipe(
-        Effect.timeout(patience),
+      port.identity(bot, { deadline }).pipe(
         Effect.map(({ username }): Introduction => ({ name: Option.some(`@${username}`), refused: false })),
         Effect.catchTag("Unauthorized", () => Effect.succeed({ ...nothingKnown, refused: true })),
         // Telegram in trouble is the poller's to tell.

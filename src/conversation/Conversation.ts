@@ -190,9 +190,13 @@ export const layer = Conversation.toLayer(
             if (press?._tag === "Done" && press.owner === context.sender) yield* aggregator.closeNow
             // What is under way is what it stops: it does not wait for that.
             const handle = press?._tag === "Stop" ? atOnce : once
-            return handle("button", context, updateId, processor.button(context, update, pending)).pipe(
-              Effect.andThen(finished)
-            )
+            const { receivedAt } = stored
+            return handle(
+              "button",
+              context,
+              updateId,
+              processor.button(context, update, { pending, receivedAt })
+            ).pipe(Effect.andThen(finished))
           }
           case "DraftStopped":
             return atOnce("stop", context, updateId, processor.stopped(context, update)).pipe(

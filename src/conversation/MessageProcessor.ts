@@ -65,10 +65,11 @@ export class MessageProcessor extends Context.Service<
     readonly isOurs: (user: UserContext, call: CommandCall) => Effect.Effect<boolean>
     /** Marked as handled, and nothing else. */
     readonly ignored: (user: UserContext, updateId: UpdateId) => Effect.Effect<void, ProcessingError>
+    /** `pending`: messages in the window that was open when it came. `receivedAt` in Unix milliseconds. */
     readonly button: (
       user: UserContext,
       update: PressUpdate,
-      pending: number
+      press: { readonly pending: number; readonly receivedAt: number }
     ) => Effect.Effect<void, ProcessingError>
     /** Ends what is shown while it is made. */
     readonly stopped: (
@@ -102,8 +103,11 @@ const reactionsWaiting = 200
 /** Work that takes longer than this is worth a "typing". */
 const noticeable = "300 millis"
 
-/** The messages behind wait meanwhile; a command too many answered harms less than one that is lost. */
-const identityPatience = "3 seconds"
+/** Milliseconds. The messages behind wait meanwhile; a command too many answered harms less than one that is lost. */
+const identityPatience = 3_000
+
+/** Milliseconds after which Telegram takes no answer to a press any more. */
+const pressLifetime = 150_000
 
 const statusKey = (first: UpdateId): string => `status:${first}`
 
@@ -129,8 +133,8 @@ const make = Effect.gen(function* () {
   const usernames = new Map<BotId, string>()
   /** `undefined`: Telegram does not tell now. */
   const usernameOf = (user: UserContext) =>
-    bot.identity(user).pipe(
-      Effect.timeout(identityPatience),
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => bot.identity(user, { deadline: now + identityPatience })),
       Effect.map(({ username }) => username.toLowerCase()),
       Effect.tap((username) => Effect.sync(() => usernames.set(user.botId, username))),
       Effect.catchCause((cause) =>
@@ -279,10 +283,14 @@ const make = Effect.gen(function* () {
       yield* answer(user, updateId, "ignored", Effect.succeed([]))
     }),
 
-    button: Effect.fn("MessageProcessor.button")((user, update, pending) =>
+    button: Effect.fn("MessageProcessor.button")((user, update, { pending, receivedAt }) =>
       press(user, update, pending, {
         answer: (sayings, first) => answer(user, update.updateId, "button", sayings, first),
-        toast: (text) => ignoring("Answering a button", bot.answerButton(user, update.callbackId, text))
+        toast: (text) =>
+          ignoring(
+            "Answering a button",
+            bot.answerButton(user, update.callbackId, text, { deadline: receivedAt + pressLifetime })
+          )
       })
     ),
 

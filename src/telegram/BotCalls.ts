@@ -214,5 +214,15 @@ export const makeCalls = (options: CallsOptions) =>
           outcome._tag === "Done" ? Effect.succeed(true) : failure(request, outcome)
         )
       )
-    return { api, call, ensure }
+    /** Waits until the bot may repeat something. */
+    const again = (bot: BotKey): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        while (true) {
+          const at = yield* pacer.repeat(bot)
+          if (at === undefined) return
+          yield* Effect.sleep(Math.max(at - (yield* Clock.currentTimeMillis), 1))
+        }
+      })
+
+    return { api, call, ensure, again }
   })

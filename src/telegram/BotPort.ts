@@ -7,7 +7,7 @@ import type { Address } from "../domain/Address.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
 import { type AppId, BotId, MessageId, type TenantId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
-import type { BotPortError } from "./BotError.ts"
+import { type BotPortError, Unavailable } from "./BotError.ts"
 import type { OutgoingContent } from "./OutgoingContent.ts"
 
 export * from "./BotError.ts"
@@ -217,10 +217,15 @@ const recording = Effect.fnUntraced(function* (behaviour: Effect.Effect<void, Bo
   const files = new Map<string, Uint8Array>()
   let lastMessageId = 0
 
-  const record = (call: RecordedCall): Effect.Effect<void, BotPortError> =>
-    Effect.suspend(() => {
+  const record = (call: RecordedCall, { deadline }: CallLimits = {}): Effect.Effect<void, BotPortError> =>
+    Effect.gen(function* () {
       calls.push(call)
-      return Effect.andThen(Queue.offer(taken, call), behaviours.get(call.method) ?? behaviour)
+      yield* Queue.offer(taken, call)
+      const answer = behaviours.get(call.method) ?? behaviour
+      if (deadline === undefined) return yield* answer
+      const late = new Unavailable({ method: call.method, reason: "there was no time left" })
+      const time = Math.max(deadline - (yield* Clock.currentTimeMillis), 0)
+      yield* Effect.timeoutOrElse(answer, { duration: time, orElse: () => late })
     })
 
   const port = BotPort.of({
@@ -230,18 +235,19 @@ const recording = Effect.fnUntraced(function* (behaviour: Effect.Effect<void, Bo
           MessageId.make(++lastMessageId)
         )
         const [messageId = MessageId.make(++lastMessageId), ...others] = ids
-        yield* record({ method: "send", address, content, options, messageId })
+        yield* record({ method: "send", address, content, options, messageId }, options)
         const date = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
         return { messageId, date, ...(others.length === 0 ? {} : { others }) }
       }),
     edit: (address, message, content, options = {}) =>
-      record({ method: "edit", address, message, content, ...options }),
-    remove: (address, message) => record({ method: "remove", address, message }),
-    react: (address, message, emoji) => record({ method: "react", address, message, emoji }),
-    typing: (address) => record({ method: "typing", address }),
-    draft: (address, draftId, text) => record({ method: "draft", address, draftId, text }),
-    answerButton: (bot, callbackId, text) =>
-      record({ method: "answerButton", bot, callbackId, ...(text === undefined ? {} : { text }) }),
+      record({ method: "edit", address, message, content, ...options }, options),
+    remove: (address, message, options) => record({ method: "remove", address, message }, options),
+    react: (address, message, emoji, options) =>
+      record({ method: "react", address, message, emoji }, options),
+    typing: (address, options) => record({ method: "typing", address }, options),
+    draft: (address, draftId, text, options) => record({ method: "draft", address, draftId, text }, options),
+    answerButton: (bot, callbackId, text, options) =>
+      record({ method: "answerButton", bot, callbackId, ...(text === undefined ? {} : { text }) }, options),
     download: (bot, file) =>
       Stream.unwrap(
         Effect.map(record({ method: "download", bot, file }), () => {
@@ -251,8 +257,8 @@ const recording = Effect.fnUntraced(function* (behaviour: Effect.Effect<void, Bo
       ),
     setCommands: (bot, commands, language) =>
       record({ method: "setCommands", bot, commands, ...(language === undefined ? {} : { language }) }),
-    identity: (bot) =>
-      Effect.as(record({ method: "identity", bot }), {
+    identity: (bot, options) =>
+      Effect.as(record({ method: "identity", bot }, options), {
         id: BotId.make(1),
         name: "Recorder",
         username: "recorder_bot"

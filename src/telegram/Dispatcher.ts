@@ -22,7 +22,7 @@ import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.t
 /** Milliseconds. Signals can be missed: without one the rows are looked at this often. */
 const lookEvery = 5_000
 /** How long the first row waits for others. */
-const gather = Duration.millis(10)
+const gather = Duration.millis(2)
 /** How long a message in flight is waited for at the end. */
 const patience = Duration.seconds(2)
 

@@ -23,6 +23,8 @@ export interface Source {
   /** Asks Telegram for the place, anew each time. */
   readonly locate: Effect.Effect<Place, BotPortError>
   readonly read: (path: string, from: number) => Stream.Stream<Uint8Array, CallFailed | BotPortError>
+  /** Waits until the bot may repeat something. */
+  readonly again: Effect.Effect<void>
 }
 
 export const checkSize = (size: number | undefined): Effect.Effect<void, TooLarge> =>
@@ -103,6 +105,7 @@ export const download = (source: Source): Stream.Stream<Uint8Array, BotPortError
           if (expired) place = undefined
           // An expired address is no fault of anybody's: there is nothing to wait for the first time.
           if (!expired || fruitless > 1) yield* Effect.sleep(yield* Random.nextBetween(0, ceiling(fruitless)))
+          yield* source.again
           return attempt
         })
       )

@@ -19,7 +19,7 @@ type Emoji = NonNullable<Opts<"setMessageReaction">["reaction"]>
 const make = (options: CallsOptions) =>
   Effect.gen(function* () {
     const calls = yield* makeCalls(options)
-    const { api, call, ensure } = calls
+    const { api, call, ensure, again } = calls
     const delivery = yield* makeDelivery(calls)
 
     const located = Effect.fnUntraced(function* (bot: BotKey, file: MediaFile) {
@@ -115,7 +115,8 @@ const make = (options: CallsOptions) =>
             checkSize(file.size),
             download({
               locate: located(bot, file),
-              read: (path, from) => api.file(bot, path, { from })
+              read: (path, from) => api.file(bot, path, { from }),
+              again: again(bot)
             })
           )
         ).pipe(Stream.withSpan("BotPort.download")),

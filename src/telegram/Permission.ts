@@ -61,7 +61,8 @@ export class Permission extends Context.Service<
 const believed = Duration.seconds(30)
 /** So that a crowd of strangers costs a few messages, and people who may use the bot never wait for it. */
 const refusalsPerMinute = 20
-const refusalTimeout = Duration.seconds(30)
+/** Milliseconds: a refusal nobody can be told by then is left out. */
+const refusalPatience = 30_000
 
 type Members = ReadonlyMap<number, string | undefined>
 
@@ -126,11 +127,15 @@ const make = Effect.fnUntraced(function* ({ allowed, digestKey }: PermissionOpti
   /** Outside of the caller: a refusal that waits, or fails, holds up nobody. */
   const tell = Effect.fnUntraced(function* (bot: BotKey, chat: ChatId, sender: Sender, kind: RefusalKind) {
     const text = plain(refusalText(kind, sender))
-    const message = port.send(new Address({ ...bot, chat }), { _tag: "Text", text, linkPreview: false })
+    const deadline = (yield* Clock.currentTimeMillis) + refusalPatience
+    const message = port.send(
+      new Address({ ...bot, chat }),
+      { _tag: "Text", text, linkPreview: false },
+      { deadline }
+    )
     yield* FiberSet.run(
       sending,
       message.pipe(
-        Effect.timeout(refusalTimeout),
         Effect.asVoid,
         Effect.catchCause((cause) => Effect.logDebug("A stranger could not be answered", cause))
       )

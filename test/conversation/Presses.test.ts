@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, type Scope, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, type Scope, Stream } from "effect"
 import { NoteCreation } from "../../src/assistant/NoteCreation.ts"
 import { stopButton, stopGrant } from "../../src/conversation/Buttons.ts"
 import * as Conversation from "../../src/conversation/Conversation.ts"
@@ -24,6 +24,7 @@ import { Intake } from "../../src/telegram/Intake.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
 import { finalEntry, Streaming, type Turn } from "../../src/telegram/Streaming.ts"
+import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { bot, layer as emulated, person } from "../telegram/support/EmulatedBot.ts"
@@ -31,7 +32,7 @@ import { bot, layer as emulated, person } from "../telegram/support/EmulatedBot.
 /** From the poll to the answer, all but notes. */
 const layer = Layer.merge(Inbox.layer, Intake.layer.pipe(Layer.provide([Inbox.layer, Chats.layer]))).pipe(
   Layer.provideMerge(Conversation.layer),
-  Layer.provide(MessageProcessor.layer),
+  Layer.provideMerge(MessageProcessor.layer),
   Layer.provide([
     Layer.mock(NoteCreation, {}),
     Layer.mock(KnowledgeBase, {}),
@@ -176,6 +177,27 @@ describe("an answer on its way", () => {
       const { text } = yield* emulator.press({ chat: ann, messageId: message.id, data })
       assert.strictEqual(text, "Stopping")
       assert.strictEqual((yield* Fiber.join(fiber)).ended, "stopped")
+    })
+  )
+
+  live(
+    "leaves out what Telegram no longer takes: an answer to a press of long ago",
+    Effect.gen(function* () {
+      const { emulator, ann, asked } = yield* started
+      const processor = yield* MessageProcessor
+      const now = yield* Clock.currentTimeMillis
+      const answers = Effect.map(emulator.journal({ method: "answerCallbackQuery" }), ({ length }) => length)
+      const press = Effect.fnUntraced(function* (update_id: number, receivedAt: number) {
+        const from = { id: ann, is_bot: false, first_name: "Ada" }
+        const callback_query = { id: `${update_id}`, from, chat_instance: "1", data: "?" }
+        const update = decodeUpdate({ update_id, callback_query })
+        if (update._tag !== "Button") return yield* Effect.die("no press")
+        yield* processor.button(asked(ann), update, { pending: 0, receivedAt })
+      })
+      yield* press(1, now - 151_000)
+      assert.strictEqual(yield* answers, 0)
+      yield* press(2, now)
+      assert.strictEqual(yield* answers, 1)
     })
   )
 

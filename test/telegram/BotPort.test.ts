@@ -30,20 +30,30 @@ describe("BotPort.layerRecording", () => {
     }).pipe(Effect.provide(BotPort.layerRecording))
   )
 
-  it.effect("fails and dawdles as it is told, until it is told otherwise", () =>
-    Effect.gen(function* () {
-      const port = yield* BotPort
-      const recorder = yield* BotRecorder
-      yield* recorder.before("send", Effect.fail(new Unavailable({ method: "sendMessage", reason: "test" })))
-      assert.strictEqual((yield* Effect.flip(port.send(address, hello)))._tag, "Unavailable")
-      yield* recorder.before("send", Effect.sleep("1 minute"))
-      const slow = yield* Effect.forkChild(port.send(address, hello), { startImmediately: true })
-      yield* TestClock.adjust("1 minute")
-      yield* Fiber.join(slow)
-      yield* recorder.before("send", Effect.void)
-      yield* port.send(address, hello)
-      assert.lengthOf(yield* recorder.calls, 3)
-    }).pipe(Effect.provide(BotPort.layerRecording))
+  it.effect(
+    "fails and dawdles as it is told, until it is told otherwise, and no longer than its caller has time",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* BotPort
+        const recorder = yield* BotRecorder
+        yield* recorder.before(
+          "send",
+          Effect.fail(new Unavailable({ method: "sendMessage", reason: "test" }))
+        )
+        assert.strictEqual((yield* Effect.flip(port.send(address, hello)))._tag, "Unavailable")
+        yield* recorder.before("send", Effect.sleep("1 minute"))
+        const slow = yield* Effect.forkChild(port.send(address, hello), { startImmediately: true })
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(slow)
+        const late = yield* Effect.forkChild(Effect.flip(port.send(address, hello, { deadline: 61_000 })), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(late))._tag, "Unavailable")
+        yield* recorder.before("send", Effect.void)
+        yield* port.send(address, hello)
+        assert.lengthOf(yield* recorder.calls, 4)
+      }).pipe(Effect.provide(BotPort.layerRecording))
   )
 
   it.effect("gives the bytes of the files it was given", () =>

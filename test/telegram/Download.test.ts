@@ -11,6 +11,7 @@ import { Bots } from "../../src/telegram/Bots.ts"
 import { download, type Place } from "../../src/telegram/Download.ts"
 import { CallFailed, GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
+import { Pacer } from "../../src/telegram/Pacer.ts"
 import { bot, layer, person } from "./support/EmulatedBot.ts"
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 37) % 256)
@@ -39,6 +40,7 @@ const source = (whole: Uint8Array, readings: ReadonlyArray<readonly [number, Out
   let located = 0
   return {
     asked,
+    again: Effect.void,
     located: () => located,
     locate: Effect.sync((): Place => {
       located += 1
@@ -137,7 +139,8 @@ describe("a download", () => {
         collected(
           download({
             locate: Effect.succeed({ path: "documents/1", size: bytes.length }),
-            read: (path, from) => api.file(bot, path, { from })
+            read: (path, from) => api.file(bot, path, { from }),
+            again: Effect.void
           })
         )
       ).pipe(Effect.provide(GrammyApi.layer.pipe(Layer.provide(bots))))
@@ -150,6 +153,7 @@ describe("a download", () => {
   it.effect("that drips for ever ends after ten minutes and can be asked for again", () =>
     Effect.gen(function* () {
       const dripping = {
+        again: Effect.void,
         locate: Effect.succeed<Place>({ path: "documents/1", size: bytes.length }),
         read: () => Stream.repeat(Stream.make(new Uint8Array(1)), Schedule.spaced("20 seconds"))
       }
@@ -161,6 +165,29 @@ describe("a download", () => {
       const whole = source(bytes, [])
       assert.deepStrictEqual(yield* collected(download(whole)), bytes)
     })
+  )
+
+  it.effect("is repeated no sooner than the bot's retry budget allows", () =>
+    Effect.gen(function* () {
+      const emulator = yield* BotApiEmulator
+      const { chat } = yield* person
+      const { media } = yield* emulator.sendFile({ chat, file: { kind: "document", bytes } })
+      yield* emulator.addFault({ method: "file", times: 1, effect: { _tag: "DropBefore" } })
+      const port = yield* BotPort
+      const pacer = yield* Pacer
+      while ((yield* pacer.repeat(bot)) === undefined);
+      const from = yield* Clock.currentTimeMillis
+      const fiber = yield* Effect.forkChild(
+        collected(port.download(bot, { fileId: media!.fileId, fileUniqueId: "u", size: bytes.length }))
+      )
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.withLive(Effect.sleep("20 millis"))
+        if ((yield* emulator.journal({ method: "file" })).length > 0) yield* TestClock.adjust("50 millis")
+      }
+      assert.deepStrictEqual(yield* Fiber.join(fiber), bytes)
+      // One a second; a fifth of it was earned by asking for the file.
+      assert.isAtLeast((yield* Clock.currentTimeMillis) - from, 800)
+    }).pipe(Effect.provide(layer()))
   )
 
   const faults: ReadonlyArray<FaultEffect> = [

@@ -143,6 +143,8 @@ describe("strangers", () => {
         }
         const told = yield* sent
         assert.strictEqual(told.length, 1)
+        const [call] = yield* BotRecorder.use((recorder) => recorder.calls)
+        assert.deepInclude(call, { method: "send", options: { deadline: 30_000 } })
         assert.match(told[0]!, /личный помощник/)
         assert.strictEqual(yield* count("refusals"), 1)
         const rows = yield* TenantScope.use(({ transaction }) =>
