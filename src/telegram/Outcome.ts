@@ -231,9 +231,12 @@ const transportFailure = (error: unknown): Attempt => {
   return { _tag: "Lost", reason: codes[0]?.code ?? "the connection broke" }
 }
 
-/** A description is shown to operators: without anything that looks like a token, written or encoded, and short. */
+/** A description is shown to operators: without anything like an address or a token, written or encoded, and short. */
 export const scrub = (description: string): string =>
-  description.replaceAll(/\d{3,}(?::|%3a)[\w-]{20,}/gi, "<token>").slice(0, 300)
+  description
+    .replaceAll(/https?:\/\/\S+/gi, "<address>")
+    .replaceAll(/\d{3,}(?::|%3a)[\w-]{20,}/gi, "<token>")
+    .slice(0, 300)
 
 /** What happened, from whatever was thrown. */
 export const attemptOf = (thrown: unknown): Attempt => {

@@ -1,9 +1,10 @@
-import { format, inspect } from "node:util"
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Redacted, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Layer, Redacted, Stream, Tracer } from "effect"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import * as Faulty from "./support/FaultyServer.ts"
+import { printed } from "./support/printed.ts"
 
 const { bot, faultyServer, token } = Faulty
 const secret = token.split(":")[1]!
@@ -34,38 +35,6 @@ const poll = Effect.flatMap(GrammyApi, (api) =>
 
 /** Every way to Telegram. */
 const ways = { send, upload, read, poll }
-
-/** Every way an error is printed. */
-const printed = (cause: Cause.Cause<unknown>): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    const lines: Array<string> = []
-    const keep = Logger.make((options) => {
-      lines.push(
-        Logger.formatJson.log(options),
-        Logger.formatLogFmt.log(options),
-        inspect(options.message, { depth: 20 })
-      )
-    })
-    yield* Effect.logError("failed", cause).pipe(Effect.provide(Logger.layer([keep])))
-    const error = Cause.squash(cause)
-    return [
-      ...lines,
-      String(error),
-      inspect(error, { depth: 20, showHidden: true }),
-      JSON.stringify(error),
-      inspect(cause, { depth: 20, showHidden: true }),
-      JSON.stringify(cause),
-      Cause.pretty(cause),
-      error instanceof Error ? `${error.stack} ${inspect(error.cause, { depth: 20 })}` : "",
-      error instanceof Error ? JSON.stringify(error, Object.getOwnPropertyNames(error)) : "",
-      inspect(structuredClone(error), { depth: 20, showHidden: true }),
-      format("%s %o %j", error, error, error),
-      inspect(new Error("wrapped", { cause: error }), { depth: 20, showHidden: true }),
-      inspect(new AggregateError([error], String(error)), { depth: 20, showHidden: true }),
-      Cause.pretty(Cause.die(new Error("died", { cause: error }))),
-      inspect(Exit.failCause(cause), { depth: 20, showHidden: true })
-    ].join("\n")
-  })
 
 const faults: ReadonlyArray<readonly [string, Faulty.Step, string]> = [
   ["a refusal that repeats the token", Faulty.refuse(400, `Bad Request: /bot${token}/ is odd`), "Refused"],
