@@ -7,7 +7,8 @@ import fc from "fast-check"
 import { type Failpoint, failpoints } from "../../../src/ops/Failpoint.ts"
 import type { FaultEffect } from "../../../src/sandbox/Fault.ts"
 import { checkLimits, checkOrder, checkParks, checkRounds, checkRows } from "./Evidence.ts"
-import { edit, type Place, resolve, said, send, type World } from "./World.ts"
+import { edit, type Place, resolve, said, send } from "./Places.ts"
+import type { World } from "./World.ts"
 
 const placeCount = 6
 /** The first of them are parked where nothing else goes wrong. */

@@ -4,9 +4,7 @@
  * any more, and what was on its way is cut.
  */
 import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { Address } from "../../../src/domain/Address.ts"
-import { plain } from "../../../src/domain/FormattedText.ts"
-import { BotId, ChatId, defaultApp, defaultTenant, MessageId, ThreadId } from "../../../src/domain/Ids.ts"
+import { BotId } from "../../../src/domain/Ids.ts"
 import { Lease } from "../../../src/lock/Locks.ts"
 import { AtFailpoint, type Failpoint } from "../../../src/ops/Failpoint.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
@@ -16,14 +14,13 @@ import { BotPort, type BotPortError } from "../../../src/telegram/BotPort.ts"
 import { Bots } from "../../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../../src/telegram/GrammyApi.ts"
 import { GrammyBot } from "../../../src/telegram/GrammyBot.ts"
-import { Outbox, type OutboxAction, type OutboxEntry } from "../../../src/telegram/Outbox.ts"
+import { Outbox, type OutboxEntry } from "../../../src/telegram/Outbox.ts"
 import { OutgoingFiles } from "../../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../../src/telegram/Pacer.ts"
-import { botApi, calling, emulatorLayer } from "../../support/emulator.ts"
+import { emulatorLayer } from "../../support/emulator.ts"
 import { makeVirtualClock } from "../../support/VirtualClock.ts"
 import { type Ending, listen, type Row } from "./Evidence.ts"
-
-const bot = { tenant: defaultTenant, app: defaultApp }
+import { bot, makePlaces, type Place } from "./Places.ts"
 
 type ProcessIO = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -50,14 +47,6 @@ interface Dispatcher {
   readonly interrupt: Effect.Effect<Ending["how"]>
   readonly kill: Effect.Effect<Ending["how"]>
 }
-
-/** One place people are spoken to in, with a message of the bot's that may be edited. */
-export interface Place {
-  readonly address: Address
-  readonly placeholder: MessageId
-}
-
-const text = (value: string) => ({ _tag: "Text", text: plain(value) }) as const
 
 const makeWorld = (io: ProcessIO) =>
   Effect.gen(function* () {
@@ -241,61 +230,6 @@ const makeWorld = (io: ProcessIO) =>
   })
 
 export type World = Effect.Success<ReturnType<typeof makeWorld>>
-
-/** Three people, a group, and a group with topics in which two lanes share a chat. */
-export const makePlaces = Effect.gen(function* () {
-  const emulator = yield* BotApiEmulator
-  const api = yield* botApi
-  const people = yield* Effect.forEach(["Ada", "Bob", "Cy"], (firstName) =>
-    emulator.createUser({ firstName })
-  )
-  for (const { id } of people) yield* emulator.start({ user: id })
-  const members = people.map(({ id }) => id)
-  const group = yield* emulator.createGroup({ title: "Group", members })
-  const forum = yield* emulator.createGroup({ title: "Forum", members, forum: true })
-  const topic = yield* emulator.createTopic({ chat: forum.id, name: "Topic" })
-  const all = [
-    ...members.map((chat) => ({ chat, thread: undefined })),
-    { chat: group.id, thread: undefined },
-    { chat: forum.id, thread: undefined },
-    { chat: forum.id, thread: topic.id }
-  ]
-  const places = yield* Effect.forEach(all, ({ chat, thread }) =>
-    Effect.map(
-      calling(() =>
-        api.sendMessage(
-          chat,
-          `placeholder ${chat}/${thread}`,
-          thread === undefined ? {} : { message_thread_id: thread }
-        )
-      ),
-      ({ message_id }): Place => ({
-        address: new Address({
-          ...bot,
-          chat: ChatId.make(chat),
-          ...(thread === undefined ? {} : { thread: ThreadId.make(thread) })
-        }),
-        placeholder: MessageId.make(message_id)
-      })
-    )
-  )
-  // What that cost is whole again.
-  yield* Effect.sleep("2 minutes")
-  return places
-}).pipe(Effect.orDie)
-
-export const send = (value: string): OutboxAction => ({ _tag: "Send", content: text(value) })
-export const resolve = (status: string, value: string): OutboxAction => ({
-  _tag: "Resolve",
-  status,
-  content: text(value)
-})
-export const edit = (message: MessageId, value: string): OutboxAction => ({
-  _tag: "Edit",
-  message,
-  content: text(value)
-})
-export const said = text
 
 /** A world of its own for a body that runs on its clock. */
 export const inWorld = <A, E>(

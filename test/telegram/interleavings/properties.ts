@@ -9,8 +9,9 @@ import type { TenantScope } from "../../../src/store/TenantScope.ts"
 import { freshBot, freshChat, isGroup, readyAt, spend } from "../../../src/telegram/PaceRules.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import type { Happened, Row } from "./Evidence.ts"
+import type { Place } from "./Places.ts"
 import { anything, judge, onlyParks, parkedPlaces, play, type Scenario } from "./Scenario.ts"
-import { inWorld, type Place, type World } from "./World.ts"
+import { inWorld, type World } from "./World.ts"
 
 /** Plays each scenario in a world of its own; `check` returns what is wrong with what it left. */
 const property = (
