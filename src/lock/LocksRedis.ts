@@ -10,7 +10,7 @@ import { Fences } from "./Fences.ts"
 import { type Attempt, type LockStore, makeCalls, makeLocks, ownerOf, placeKept } from "./Leasing.ts"
 import { Locks, LocksUnavailable } from "./Locks.ts"
 import { lockClockAlarms } from "./metrics.ts"
-import { connect } from "./RedisConnection.ts"
+import { connect, noAnswer } from "./RedisConnection.ts"
 
 /** KEYS: lock, line (by arrival), alive (by the time a place lapses). */
 const keysOf = (name: string) => [
@@ -108,8 +108,12 @@ export const makeRedisStore = Effect.fnUntraced(function* (options: LocksRedisOp
   const asked = <A>(key: string, ask: () => Promise<A>) =>
     Effect.tryPromise({
       try: ask,
-      catch: (error) =>
-        new LocksUnavailable({ key, reason: error instanceof Error ? error.message : String(error) })
+      catch: (error) => {
+        const reason = error instanceof Error ? error.message : String(error)
+        // Answers are told apart by their order alone: after one that did not come, none on this connection counts.
+        if (reason === noAnswer) redis.disconnect(true)
+        return new LocksUnavailable({ key, reason })
+      }
     })
 
   /** −1: it has no end at all. */

@@ -5,6 +5,9 @@ import { Redis } from "ioredis"
 /** Milliseconds. Whoever asks knows within two seconds that Redis is away. */
 const answerWithin = 1_500
 
+/** What a command says that was not answered in that time. */
+export const noAnswer = "Command timed out"
+
 /** Reconnects by itself for as long as the scope lasts. `url` as in `redis://user:password@host:6379/0`. */
 export const connect = Effect.fnUntraced(function* (url: string) {
   const redis = yield* Effect.acquireRelease(
