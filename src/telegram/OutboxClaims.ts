@@ -60,9 +60,9 @@ export const due = (sql: SqlClient.SqlClient, owner: Owner, wanted: Wanted) => {
       UNION ALL
       (SELECT ${columns(sql)}, 'broadcast' AS urgency
       FROM outbox o
-      WHERE ${ofBot(o)} AND o.state = 'pending' AND o.priority = ${broadcast} AND ${isDue(o)} AND ${isFree(o)}
+      WHERE ${ofBot(o)} AND o.state = 'pending' AND o.priority >= ${broadcast} AND ${isDue(o)} AND ${isFree(o)}
         AND o.id = (SELECT f.id ${inLaneOf(o)} ORDER BY f.id LIMIT 1)
-      ORDER BY o.id
+      ORDER BY o.priority, o.id
       LIMIT ${wanted.broadcast}::int)`,
     (rows): ReadonlyArray<Due> => {
       const first = new Map<string, Due>()

@@ -6,13 +6,16 @@ import { notifying } from "../store/Signals.ts"
 import { outboxSettled } from "./metrics.ts"
 import type { OutboxAction, TracedEntry } from "./OutboxEntry.ts"
 import { encodeAction, json, type Owner } from "./OutboxRows.ts"
-import { placesOf } from "./PaceRules.ts"
+import { isGroup, placesOf } from "./PaceRules.ts"
 
 /** The order in which lanes are served where not all can be: what people wait for, what ends it, and the rest. */
-export const priorities = { send: 0, edit: 1, broadcast: 2 } as const
+export const priorities = { send: 0, edit: 1, broadcast: 2, broadcastToOne: 3 } as const
 
-const priorityOf = ({ urgency, action }: TracedEntry): number =>
-  urgency === "broadcast" ? priorities.broadcast : action._tag === "Send" ? priorities.send : priorities.edit
+const priorityOf = ({ address, urgency, action }: TracedEntry): number => {
+  // A group takes twenty a minute: what it takes longest for must not begin last.
+  if (urgency === "broadcast") return isGroup(address.chat) ? priorities.broadcast : priorities.broadcastToOne
+  return action._tag === "Send" ? priorities.send : priorities.edit
+}
 
 const costOf = ({ content }: OutboxAction): number => placesOf(content)
 

@@ -80,6 +80,20 @@ describe("the order of the outbox", () => {
     }).pipe(Effect.provide(recording))
   )
 
+  it.live("begins a broadcast with the groups, which take it slowest", () =>
+    Effect.gen(function* () {
+      yield* enqueue(
+        ...Array.from({ length: 20 }, (_, nth) => broadcast(`person${nth}`, 1 + nth)),
+        ...Array.from({ length: 2 }, (_, nth) => broadcast(`group${nth}`, -5 - nth))
+      )
+      const fiber = yield* dispatching
+      yield* become({ group0: "sent", group1: "sent", person19: "sent" })
+      const order = yield* left
+      assert.isBelow(Math.max(order.indexOf("group0"), order.indexOf("group1")), width.broadcast)
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(recording))
+  )
+
   it.live("lets a reply pass a broadcast of 10,000, which leaves it room in the air", () =>
     Effect.gen(function* () {
       const recorder = yield* BotRecorder

@@ -6,11 +6,11 @@ import { secured } from "./secured.ts"
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   for (const statement of [
-    // `priority`: 0 messages to people, 1 edits that end something, 2 what nobody asked for. `cost`: places in the
+    // `priority`: 0 answers, 1 edits that end something, 2 broadcasts to groups, 3 to people. `cost`: places in the
     // pace. `parked_at`: when Telegram asked for the silence until `not_before`; null where we wait of our own
     // accord. `moved_from`: the chat the row was written for, where that has another id now.
     `ALTER TABLE outbox
-      ADD COLUMN priority smallint NOT NULL DEFAULT 0 CHECK (priority BETWEEN 0 AND 2),
+      ADD COLUMN priority smallint NOT NULL DEFAULT 0 CHECK (priority BETWEEN 0 AND 3),
       ADD COLUMN cost smallint NOT NULL DEFAULT 1 CHECK (cost > 0),
       ADD COLUMN parked_at timestamptz,
       ADD COLUMN moved_from bigint`,
