@@ -12,7 +12,7 @@ import { outboxDelay } from "./metrics.ts"
 import type { Due } from "./OutboxClaims.ts"
 import type { OutboxRow, Owner, Settled } from "./OutboxRows.ts"
 import { delayOf } from "./Retrying.ts"
-import { back, continued, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
+import { back, continued, enough, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
 
 type Action = Exclude<Plan, { _tag: "Hold" }>
 
@@ -76,6 +76,8 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
       if (suspicious && health === "well") health = "suspect"
       const others = served > (failures.get(row.id) ?? Number.POSITIVE_INFINITY) ? "served" : "not served"
       if (suspicious) failures.set(row.id, now)
+      // Rows can end without us: with their chat, or because a later one takes their place.
+      for (const [id, at] of failures) if (now - at > enough.lonely) failures.delete(id)
       yield* finish(row, settle(row, plan, error, { now, spread: yield* Random.next, others }))
     })
 

@@ -73,8 +73,9 @@ export const draftIdOf = (key: string): number => {
   return (hash & 0x7fffffff) + 1
 }
 
-/** The end of a text longer than a message: what is being written is read. */
-export const preview = (formatted: FormattedText): FormattedText => {
+/** What of a text a message holds, from its end: what is being written is read. */
+export const preview = (whole: FormattedText): FormattedText => {
+  const formatted = { ...whole, entities: whole.entities.slice(-contentLimits.entities) }
   const { text } = formatted
   const mark = "…"
   if (text.length <= contentLimits.text) return formatted

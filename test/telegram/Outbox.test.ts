@@ -321,6 +321,18 @@ describe("Outbox", () => {
     }).pipe(Effect.provide(recording))
   )
 
+  it.live("after a kill while a status message was being sent says its result anew, once", () =>
+    Effect.gen(function* () {
+      yield* enqueue(entry("status", { delivery: "chatter" }))
+      yield* set("status", "sending")
+      yield* enqueue(entry("result", { action: resolve("status", "done") }))
+      yield* dispatching
+      yield* become({ status: "unknown", result: "sent" })
+      const recorder = yield* BotRecorder
+      assert.deepStrictEqual(said(yield* recorder.calls), ["send done"])
+    }).pipe(Effect.provide(recording))
+  )
+
   it.live("interrupted, waits for what is in flight and gives the rest back", () =>
     withServer((server) =>
       Effect.gen(function* () {

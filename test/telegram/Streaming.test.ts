@@ -8,6 +8,7 @@ import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { BotPort, BotRecorder, RateLimited, Unavailable } from "../../src/telegram/BotPort.ts"
+import { problemsOf } from "../../src/telegram/ContentLimits.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import {
   draftIdOf,
@@ -193,6 +194,16 @@ describe("what is shown", () => {
     for (const text of ["🙂".repeat(3_000), `x${"🙂".repeat(3_000)}`]) {
       assert.isAtMost(preview(plain(text)).text.length, 4_096)
       assert.isTrue(preview(plain(text)).text.isWellFormed())
+    }
+  })
+
+  it("is no more formatted than a message may be: the last formats stay", () => {
+    const words = Array.from({ length: 150 }, (_, index) => ({ type: "bold" as const, text: `word${index}` }))
+    for (const text of [compose(...words), compose("a".repeat(5_000), ...words)]) {
+      const shown = preview(text)
+      assert.deepStrictEqual(problemsOf("editMessageText", { _tag: "Text", text: shown }, new Map()), [])
+      const { offset, length } = shown.entities.at(-1)!
+      assert.strictEqual(shown.text.slice(offset, offset + length), "word149")
     }
   })
 
