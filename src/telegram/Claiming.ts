@@ -88,6 +88,11 @@ export const makeClaiming = Effect.fnUntraced(function* (owner: Owner, airspace:
 
   return {
     claim,
+    /** Whoever waits is asked about again. */
+    forget: () => {
+      blocked.clear()
+      broadcastAt = undefined
+    },
     /** The next time somebody who waits may go, in Unix milliseconds. */
     next: () => {
       let next = broadcastAt ?? Number.POSITIVE_INFINITY

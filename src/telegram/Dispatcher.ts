@@ -16,6 +16,7 @@ import * as Claims from "./OutboxClaims.ts"
 import { census, count } from "./OutboxCounting.ts"
 import { supersede } from "./OutboxInsert.ts"
 import * as Rows from "./OutboxRows.ts"
+import { setBackBy } from "./PaceRules.ts"
 import { Pacer } from "./Pacer.ts"
 import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.ts"
 
@@ -78,6 +79,8 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
   const deadlines = new Set<number>()
   // After a failed transaction it is not known which claims were committed: the rows are asked.
   let adrift = false
+  /** The time of the last round. */
+  let latest = 0
 
   const giveBack = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, now: number) {
     const rows = yield* Rows.sending(sql, owner, flights.ids())
@@ -88,6 +91,14 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
       rows.map((row) => ({ row, settlement })),
       now
     )
+  })
+
+  /** Rows wait no longer for a clock that was set back than they would have. */
+  const setBack = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, by: number) {
+    yield* Claims.setBack(sql, owner, by)
+    claiming.forget()
+    deadlines.clear()
+    for (const at of yield* Claims.deadlines(sql, owner)) deadlines.add(at)
   })
 
   const claim = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
@@ -132,11 +143,14 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
         transaction((sql) =>
           Effect.gen(function* () {
             yield* settle(sql, batch, now)
+            const by = setBackBy(latest, now)
+            if (by > 0) yield* setBack(sql, by)
             if (adrift) yield* giveBack(sql, now)
             return yield* claim(sql)
           })
         )
       )
+      latest = now
       yield* settled(batch)
       // What Telegram is told cannot compare a fence.
       if (claimed.length > 0) yield* lease.check

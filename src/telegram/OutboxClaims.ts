@@ -116,6 +116,13 @@ export const park = Effect.fnUntraced(function* (
       AND o.state = 'pending' AND (o.not_before IS NULL OR o.not_before < to_timestamp(p.until / 1000))`
 })
 
+/** Rows that wait are due so many milliseconds earlier. */
+export const setBack = (sql: SqlClient.SqlClient, owner: Owner, by: number) => sql`
+  UPDATE outbox SET not_before = not_before - ${by}::float8 * interval '1 millisecond',
+    parked_at = parked_at - ${by}::float8 * interval '1 millisecond'
+  WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state = 'pending'
+    AND not_before IS NOT NULL`
+
 /** The times at which rows that wait are due again. */
 export const deadlines = (sql: SqlClient.SqlClient, owner: Owner) =>
   Effect.map(

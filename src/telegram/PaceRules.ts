@@ -178,6 +178,24 @@ export const together = {
   })
 }
 
+/** As if all of it had been so many milliseconds earlier: for a clock that was set back by as much. */
+export const earlier = {
+  chat: (chat: ChatPace, by: number): ChatPace => ({
+    clear: chat.clear - by,
+    sent: chat.sent.map((at) => at - by),
+    parkedUntil: chat.parkedUntil - by,
+    wantedUntil: chat.wantedUntil - by
+  }),
+  bot: (bot: BotPace, by: number): BotPace => ({
+    sent: bot.sent.map((at) => at - by),
+    parkedUntil: bot.parkedUntil - by,
+    parks: bot.parks.map(({ chat, at, until }) => ({ chat, at: at - by, until: until - by }))
+  })
+}
+
+/** By how much a clock was set back that showed `latest` before; 0: it was not. Milliseconds nobody notices. */
+export const setBackBy = (latest: number, now: number): number => (latest - now > 1_000 ? latest - now : 0)
+
 /** Forgetting such a chat changes no decision. */
 export const isIdle = (chat: ChatPace, now: number): boolean =>
   chat.clear <= now &&

@@ -63,6 +63,20 @@ interface BotState {
 
 const make = Effect.gen(function* () {
   const bots = new Map<string, BotState>()
+  let latest = 0
+
+  /** The time. A clock that was set back would keep everybody waiting until it shows the old time again. */
+  const present = Effect.map(Clock.currentTimeMillis, (now) => {
+    const by = Rules.setBackBy(latest, now)
+    latest = by > 0 ? now : Math.max(latest, now)
+    if (by === 0) return now
+    for (const state of bots.values()) {
+      state.pace = Rules.earlier.bot(state.pace, by)
+      state.budget = { ...state.budget, at: state.budget.at - by }
+      for (const [id, chat] of state.chats) state.chats.set(id, Rules.earlier.chat(chat, by))
+    }
+    return now
+  })
 
   const stateOf = (bot: BotKey): BotState => {
     const name = botName(bot)
@@ -86,8 +100,7 @@ const make = Effect.gen(function* () {
     return { _tag: "Taken" }
   }
 
-  const take = (bot: BotKey, wish: Wish) =>
-    Effect.map(Clock.currentTimeMillis, (now) => takeAt(bot, wish, now))
+  const take = (bot: BotKey, wish: Wish) => Effect.map(present, (now) => takeAt(bot, wish, now))
 
   const claim = (bot: BotKey, wish: Wish) =>
     Effect.map(take(bot, wish), (place) => {
@@ -100,20 +113,19 @@ const make = Effect.gen(function* () {
     })
 
   const wait = Effect.fnUntraced(function* (bot: BotKey, wish: Wish, longest: Duration.Input) {
-    const latest = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(longest))
+    const patience = (yield* present) + Duration.toMillis(Duration.fromInputUnsafe(longest))
     while (true) {
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* present
       const place = takeAt(bot, wish, now)
-      if (place._tag === "Taken" || place.at > latest) return place
+      if (place._tag === "Taken" || place.at > patience) return place
       yield* Effect.sleep(place.at - now)
     }
   })
 
-  const room = (bot: BotKey) =>
-    Effect.map(Clock.currentTimeMillis, (now) => Rules.roomOf(stateOf(bot).pace, now))
+  const room = (bot: BotKey) => Effect.map(present, (now) => Rules.roomOf(stateOf(bot).pace, now))
 
   const park = Effect.fnUntraced(function* (bot: BotKey, chat: ChatId, seconds: number) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* present
     // Those parked together must not come back together.
     const jitter = yield* Random.nextIntBetween(50, 500)
     const state = stateOf(bot)
@@ -146,7 +158,7 @@ const make = Effect.gen(function* () {
     })
 
   const called = (bot: BotKey) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(present, (now) => {
       const state = stateOf(bot)
       state.budget = Retrying.called(state.budget, now)
     })
@@ -154,7 +166,7 @@ const make = Effect.gen(function* () {
   const repeat = (bot: BotKey) =>
     Effect.gen(function* () {
       const state = stateOf(bot)
-      const result = Retrying.repeated(state.budget, yield* Clock.currentTimeMillis)
+      const result = Retrying.repeated(state.budget, yield* present)
       if (result._tag === "Granted") {
         state.budget = result.budget
         return undefined
@@ -163,7 +175,7 @@ const make = Effect.gen(function* () {
       return result.at
     })
 
-  const forget = Effect.map(Clock.currentTimeMillis, (now) => {
+  const forget = Effect.map(present, (now) => {
     for (const { chats } of bots.values())
       for (const [id, chat] of chats) if (Rules.isIdle(chat, now)) chats.delete(id)
   })

@@ -11,6 +11,7 @@ import { claim, due, past } from "../../src/telegram/OutboxClaims.ts"
 import { settle } from "../../src/telegram/OutboxRows.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import { enough } from "../../src/telegram/Settlement.ts"
+import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import {
   become,
@@ -233,6 +234,30 @@ describe("the order of the outbox", () => {
         [[2, 1]]
       )
       assert.isAbove((yield* recorder.calls).length, 0)
+    }).pipe(Effect.provide(recording))
+  )
+
+  it.live("lets no row wait until a clock that was set back shows the old time again", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let ahead = 3_600_000
+      const shifted: Clock.Clock = Object.create(clock, {
+        currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + ahead },
+        currentTimeMillis: { value: Effect.sync(() => clock.currentTimeMillisUnsafe() + ahead) }
+      })
+      const recorder = yield* BotRecorder
+      const until = Math.ceil(shifted.currentTimeMillisUnsafe()) + 1_000
+      yield* recorder.before("send", Effect.fail(new RateLimited({ method: "sendMessage", until })))
+      yield* enqueue(entry("parked"))
+      yield* Effect.provideService(dispatching, Clock.Clock, shifted)
+      yield* eventually(
+        "it is parked",
+        Effect.map(row("parked"), ({ notBefore }) => notBefore !== null)
+      )
+      yield* recorder.before("send", Effect.void)
+      ahead = 0
+      yield* enqueue(entry("other", { chat: 2 }))
+      yield* become({ other: "sent", parked: "sent" })
     }).pipe(Effect.provide(recording))
   )
 

@@ -181,6 +181,25 @@ describe("Pacer", () => {
     }).pipe(Effect.provide(Pacer.layer))
   )
 
+  it.effect("lets nobody wait until a clock that was set back shows the old time again", () =>
+    Effect.gen(function* () {
+      const pacer = yield* Pacer
+      const [one, two] = [chats[0]!, chats[1]!]
+      yield* TestClock.setTime(3_600_000)
+      const take = (chat: ChatId) => pacer.take(bot, { chat, urgency: "interactive" })
+      for (let taken = 0; taken < 3; taken++) yield* take(one)
+      yield* pacer.park(bot, two, 5)
+      while ((yield* pacer.repeat(bot)) === undefined);
+      yield* TestClock.setTime(0)
+      assert.deepStrictEqual(yield* take(one), { _tag: "Later", at: 1_000, because: "chat" })
+      yield* TestClock.setTime(4_999)
+      assert.strictEqual((yield* take(two))._tag, "Later")
+      yield* TestClock.setTime(6_000)
+      assert.strictEqual((yield* take(two))._tag, "Taken")
+      assert.isUndefined(yield* pacer.repeat(bot))
+    }).pipe(Effect.provide(Pacer.layer))
+  )
+
   it.effect("waits for a place that comes soon and refuses a long wait at once", () =>
     Effect.gen(function* () {
       const pacer = yield* Pacer
