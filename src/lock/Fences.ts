@@ -51,7 +51,7 @@ export class Fences extends Context.Service<
 
 /**
  * Lets the transaction go on only with a fence that is not below the highest accepted for `resource`, and makes
- * it the highest. Until it ends no other can write to the resource.
+ * it the highest: then no transaction of an older owner is under way any more, and none comes after.
  */
 export const accept = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
@@ -59,12 +59,9 @@ export const accept = Effect.fnUntraced(function* (
   resource: string,
   fence: number
 ) {
-  const accepted = yield* sql`
-    INSERT INTO resource_fences AS r (tenant_id, resource, fence)
-    VALUES (${tenant}, ${resource}, ${fence}::bigint)
-    ON CONFLICT (tenant_id, resource) DO UPDATE SET fence = EXCLUDED.fence WHERE r.fence <= EXCLUDED.fence
-    RETURNING 1`
-  if (accepted.length > 0) return
+  const [answer] = yield* sql<{ readonly accepted: boolean }>`
+    SELECT accept_fence(${tenant}, ${resource}, ${fence}::bigint) AS accepted`
+  if (answer?.accepted) return
   yield* Metric.update(fencesRejected, 1)
   return yield* new FenceStale({ resource, fence })
 })

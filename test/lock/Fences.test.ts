@@ -74,3 +74,40 @@ it.live("of two owners writing at once the one with the lower fence ends up refu
     assert.isTrue(Exit.isFailure(older))
   }).pipe(Effect.provide(world))
 )
+
+it.live(
+  "an owner that is known writes nothing to say so, and a newer one waits for what it has under way",
+  () =>
+    Effect.gen(function* () {
+      const scope = yield* TenantScope
+      const order: Array<string> = []
+      const write = (name: string, fence: number, pause: number) =>
+        scope.transaction(defaultTenant, (sql) =>
+          Effect.gen(function* () {
+            yield* accept(sql, defaultTenant, "ref/2", fence)
+            order.push(`${name} goes on`)
+            yield* Effect.sleep(pause)
+            order.push(`${name} ends`)
+            const [row] = yield* sql<{ readonly wrote: boolean }>`
+            SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS wrote`
+            return row!.wrote
+          })
+        )
+      assert.isTrue(yield* write("first", 1, 0))
+      order.length = 0
+      const slow = yield* Effect.forkChild(write("slow", 1, 300), { startImmediately: true })
+      yield* Effect.sleep("50 millis")
+      assert.isFalse(yield* write("beside", 1, 0))
+      const newer = yield* Effect.forkChild(write("newer", 2, 0), { startImmediately: true })
+      yield* Fiber.join(slow)
+      yield* Fiber.join(newer)
+      assert.deepStrictEqual(order, [
+        "slow goes on",
+        "beside goes on",
+        "beside ends",
+        "slow ends",
+        "newer goes on",
+        "newer ends"
+      ])
+    }).pipe(Effect.provide(world))
+)
