@@ -159,8 +159,8 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
       const began = yield* Clock.currentTimeMillis
       const outcomes = yield* Effect.forEach(keys, (key) => Effect.exit(project(key)))
       yield* Effect.forEach(outcomes, (outcome) => outcome, { discard: true })
-      // At most half of the time is git's: where much is written, one projection takes more revisions.
-      yield* Effect.sleep(Math.min((yield* Clock.currentTimeMillis) - began, longestRest))
+      // A fifth of the time is not git's: where much is written, one projection takes more revisions.
+      yield* Effect.sleep(Math.min(((yield* Clock.currentTimeMillis) - began) / 4, longestRest))
     })
     // The repository a person is pointed to is there before their first note.
     yield* want({ tenant, name: defaultKnowledgeBase })

@@ -147,22 +147,45 @@ export interface Refs {
   readonly imported: string | undefined
 }
 
-export const readRefs = Effect.fnUntraced(function* (repository: Repository) {
+const followed = [mainRef, projectedRef, checkedOutRef, importedRef] as const
+
+/** As git says it, whatever the repository keeps its refs in. */
+const refsFromGit = Effect.fnUntraced(function* (repository: Repository) {
   const git = yield* Git
-  const out = yield* git.text(repository, [
-    "for-each-ref",
-    "--format=%(refname) %(objectname)",
-    mainRef,
-    projectedRef,
-    checkedOutRef,
-    importedRef
-  ])
-  const found = new Map(
-    out
-      .trimEnd()
-      .split("\n")
-      .map((line) => line.split(" ") as [string, string])
+  const out = yield* git.text(repository, ["for-each-ref", "--format=%(objectname) %(refname)", ...followed])
+  return out.split("\n")
+})
+
+/** A file's text, or none where there is no file. */
+const textAt = (repository: Repository, name: string) =>
+  disk(repository, "reading its refs", () => fs.readFile(`${repository.gitDirectory}/${name}`, "utf8")).pipe(
+    Effect.catchIf(
+      ({ detail }) => detail === "ENOENT" || detail === "ENOTDIR",
+      () => Effect.succeed(undefined)
+    )
   )
+
+/**
+ * Read where git keeps them, for this is asked all the time and a process takes longer than the rest: a file each,
+ * which counts before the line in `packed-refs` it may have. Git is asked where that says nothing of the branch.
+ */
+export const readRefs = Effect.fnUntraced(function* (repository: Repository) {
+  const loose = yield* Effect.forEach(
+    followed,
+    (ref) =>
+      Effect.map(textAt(repository, ref), (text) => (text === undefined ? [] : [`${text.trim()} ${ref}`])),
+    { concurrency: "unbounded" }
+  )
+  // After the files: packing writes here first and takes them away then.
+  const packed = (yield* textAt(repository, "packed-refs"))?.split("\n") ?? []
+  const read = (lines: ReadonlyArray<string>) =>
+    new Map(
+      lines.flatMap((line) =>
+        /^[0-9a-f]{40} refs\//.test(line) ? [[line.slice(41), line.slice(0, 40)]] : []
+      )
+    )
+  const kept = read([...packed, ...loose.flat()])
+  const found = kept.has(mainRef) ? kept : read(yield* refsFromGit(repository))
   return {
     projected: found.get(projectedRef),
     checkedOut: found.get(checkedOutRef),

@@ -93,14 +93,20 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     return yield* Effect.gen(function* () {
       // A person may have begun something since we looked.
       if ((yield* withGit(busyWith(repository))) !== undefined) return "again"
-      const refused = yield* workTree.checkout(repository, {
-        changes: step.changes,
-        leave: step.leave,
-        restore: step.restore,
-        known: personEdits.known(ground, step.since)
-      })
+      const [refused] = yield* Effect.all(
+        [
+          workTree.checkout(repository, {
+            changes: step.changes,
+            leave: step.leave,
+            restore: step.restore,
+            known: personEdits.known(ground, step.since)
+          }),
+          workTree.prepareIndex(repository, step.baseline, target, step.changes)
+        ],
+        { concurrency: 2 }
+      )
       if (refused.length > 0) return "refused"
-      yield* workTree.installIndex(repository, step.baseline, target, step.changes)
+      yield* workTree.installIndex(repository, target)
       const before = step.refs.main ?? "0".repeat(40)
       const update = [
         `update ${mainRef} ${target} ${before}`,

@@ -205,8 +205,8 @@ export const makeWorkTree = Effect.gen(function* () {
     return refused
   })
 
-  /** Makes our index of `commit` from the one of `baseline`, and the person's index a copy of it. */
-  const installIndex = Effect.fn("WorkTree.installIndex")(function* (
+  /** Makes our index of `commit` from the one of `baseline`; nobody sees it before it is installed. */
+  const prepareIndex = Effect.fn("WorkTree.prepareIndex")(function* (
     repository: Repository,
     baseline: string | undefined,
     commit: string,
@@ -225,6 +225,11 @@ export const makeWorkTree = Effect.gen(function* () {
         index: next,
         input: Stream.make(encoder.encode(records.join("")))
       })
+  })
+
+  /** Makes the prepared index ours of `commit`, and the person's index a copy of it. */
+  const installIndex = Effect.fn("WorkTree.installIndex")(function* (repository: Repository, commit: string) {
+    const next = nextIndex(repository)
     yield* disk(repository, "keeping our index", async () => {
       await fs.rename(next, ownIndex(repository, commit))
       // The person's index is locked by us meanwhile, as git would.
@@ -245,7 +250,7 @@ export const makeWorkTree = Effect.gen(function* () {
     yield* put(repository, { path, mode: "100644", bytes, name: "own" }, seen)
   })
 
-  return { difference, sizes, contents, grouped, scan, checkout, installIndex, writeOwn }
+  return { difference, sizes, contents, grouped, scan, checkout, prepareIndex, installIndex, writeOwn }
 })
 
 export type WorkTree = Effect.Success<typeof makeWorkTree>
