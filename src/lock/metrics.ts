@@ -4,9 +4,8 @@ import { Metric } from "effect"
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300]
 
 export const leasesHeld = Metric.gauge("leases_held", { description: "Leases this process holds" })
-/** With `reason`: deadline, taken. */
 export const leasesLost = Metric.counter("leases_lost_total", {
-  description: "Leases that ended under their holder, by reason",
+  description: "Leases that ended under their holder",
   incremental: true
 })
 export const leaseWait = Metric.histogram("lease_wait_seconds", {
