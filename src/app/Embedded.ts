@@ -36,6 +36,7 @@ import { Outbox } from "../telegram/Outbox.ts"
 import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
 import { Streaming } from "../telegram/Streaming.ts"
+import { Taking } from "../telegram/Taking.ts"
 import { Undelivered } from "../telegram/Undelivered.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
@@ -125,7 +126,11 @@ const conversations = Inbox.layer.pipe(
   Layer.provideMerge(Engine.layerSingle)
 )
 
-const intake = BotRunner.layer.pipe(Layer.provideMerge(Intake.layer), Layer.provide(Chats.layer))
+const intake = BotRunner.layer.pipe(
+  Layer.provideMerge(Intake.layer),
+  Layer.provideMerge(Taking.layer),
+  Layer.provide(Chats.layer)
+)
 
 /**
  * What is above closes before what is below it: first the doors, then the pollers, then the conversations, then the

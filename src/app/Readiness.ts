@@ -1,14 +1,11 @@
 /** What makes this process ready to be given work: its database answers and its bots hear Telegram. */
-import { Clock, Duration, Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { defaultTenant } from "../domain/Ids.ts"
 import { Health, NotReady } from "../ops/Health.ts"
 import { BotRunner } from "../session/BotRunner.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { Bots, botName } from "../telegram/Bots.ts"
-import { Intake, pollHold } from "../telegram/Intake.ts"
-
-/** A poll is held open by Telegram for `pollHold`; one answer may be lost on the way. */
-const deaf = Duration.times(pollHold, 3)
+import { Intake } from "../telegram/Intake.ts"
 
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -17,7 +14,6 @@ export const layer = Layer.effectDiscard(
     const bots = yield* Bots
     const intake = yield* Intake
     const runner = yield* BotRunner
-    const started = yield* Clock.currentTimeMillis
 
     yield* health.register(
       "database",
@@ -34,13 +30,7 @@ export const layer = Layer.effectDiscard(
         Effect.gen(function* () {
           const refusal = yield* runner.refusal(bot)
           if (Option.isSome(refusal)) return yield* new NotReady({ reason: refusal.value.message })
-          const last = Option.getOrElse(yield* intake.lastPoll(bot), () => started)
-          const age = (yield* Clock.currentTimeMillis) - last
-          if (age > Duration.toMillis(deaf)) {
-            return yield* new NotReady({
-              reason: `Telegram has not answered a poll for ${Math.round(age / 1000)} s; the log says why`
-            })
-          }
+          return yield* intake.health(bot)
         })
       )
     }

@@ -3,7 +3,7 @@ import { Clock, Effect, Layer, Schema } from "effect"
 import type { Sharding } from "effect/cluster"
 import { reach } from "../ops/Failpoint.ts"
 import { Duplicates } from "../store/ClusterStorage.ts"
-import { UpdateNotStored, UpdateSink } from "../telegram/Intake.ts"
+import { UpdateNotStored, UpdateSink } from "../telegram/Taking.ts"
 import { Conversation, Receive } from "./Conversation.ts"
 import { entityId, StoredUpdate } from "./StoredUpdate.ts"
 

@@ -20,6 +20,9 @@ export const HealthReport = Schema.Struct({ ready: Schema.Boolean, checks: Schem
 export type CheckReport = typeof CheckReport.Type
 export type HealthReport = typeof HealthReport.Type
 
+/** A text it succeeds with is said beside its being ready: a trouble nobody has to stay away for. */
+export type Check = Effect.Effect<unknown, NotReady>
+
 export class Health extends Context.Service<
   Health,
   {
@@ -27,12 +30,10 @@ export class Health extends Context.Service<
      * Asked whenever somebody asks whether we are ready, until the scope closes; given 2 s to answer. Two checks
      * of one name count both.
      */
-    readonly register: (
-      name: string,
-      check: Effect.Effect<void, NotReady>
-    ) => Effect.Effect<void, never, Scope.Scope>
+    readonly register: (name: string, check: Check) => Effect.Effect<void, never, Scope.Scope>
     /** From now on not ready: the process is going down and finishes what it has. */
     readonly drain: Effect.Effect<void>
+    readonly draining: Effect.Effect<boolean>
     readonly ready: Effect.Effect<HealthReport>
   }
 >()("zapiska/ops/Health") {
@@ -42,16 +43,20 @@ export class Health extends Context.Service<
 const patience = Duration.seconds(2)
 
 const make = () => {
-  const checks = new Set<{ readonly name: string; readonly check: Effect.Effect<void, NotReady> }>()
+  const checks = new Set<{ readonly name: string; readonly check: Check }>()
   let draining = false
 
-  const ask = (name: string, check: Effect.Effect<void, NotReady>): Effect.Effect<CheckReport> =>
+  const ask = (name: string, check: Check): Effect.Effect<CheckReport> =>
     check.pipe(
+      Effect.map((remark) => ({
+        name,
+        ready: true,
+        ...(typeof remark === "string" ? { reason: remark } : {})
+      })),
       Effect.timeoutOrElse({
         duration: patience,
         orElse: () => new NotReady({ reason: `no answer within ${Duration.format(patience)}` })
       }),
-      Effect.as({ name, ready: true }),
       Effect.catchTag("NotReady", ({ reason }) => Effect.succeed({ name, ready: false, reason })),
       Effect.catchCause((cause) =>
         Effect.logError(`The readiness check ${name} is broken`, cause).pipe(
@@ -73,6 +78,7 @@ const make = () => {
     drain: Effect.sync(() => {
       draining = true
     }),
+    draining: Effect.sync(() => draining),
     ready: Effect.gen(function* () {
       const asked = yield* Effect.forEach(checks, ({ name, check }) => ask(name, check), {
         concurrency: "unbounded"

@@ -84,7 +84,7 @@ const make = Effect.gen(function* () {
         bot,
         "poller",
         "Receives what people send to the bot",
-        intake.poll(bot, botId).pipe(Effect.catchTag("Unauthorized", (error) => refused(bot, error)))
+        intake.receive(bot, botId).pipe(Effect.catchTag("Unauthorized", (error) => refused(bot, error)))
       )
       yield* task(
         bot,

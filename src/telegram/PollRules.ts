@@ -55,7 +55,7 @@ export const advice = (failure: PollFailure): string => {
   switch (failure._tag) {
     case "Conflict":
       return failure.by === "webhook"
-        ? "A webhook is set for this bot, so Telegram gives no updates to polls. Delete it (deleteWebhook) or stop the program that set it"
+        ? "A webhook is set for this bot, so Telegram gives no updates to polls. It is removed each time; stop the program that sets it again, or revoke the token with @BotFather if you do not know it"
         : "Another program polls with this bot's token; only one may. Stop the other one, or revoke the token with @BotFather if you do not know it"
     case "Wait":
       return "Telegram asks to poll less often"

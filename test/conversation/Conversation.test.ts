@@ -11,7 +11,7 @@ import { EngineSql } from "../../src/store/EngineSql.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
-import { UpdateSink } from "../../src/telegram/Intake.ts"
+import { UpdateSink } from "../../src/telegram/Taking.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 

@@ -24,13 +24,17 @@ import { Intake } from "../../src/telegram/Intake.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
 import { finalEntry, Streaming, type Turn } from "../../src/telegram/Streaming.ts"
+import { Taking } from "../../src/telegram/Taking.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { bot, layer as emulated, person } from "../telegram/support/EmulatedBot.ts"
 
 /** From the poll to the answer, all but notes. */
-const layer = Layer.merge(Inbox.layer, Intake.layer.pipe(Layer.provide([Inbox.layer, Chats.layer]))).pipe(
+const layer = Layer.merge(
+  Inbox.layer,
+  Intake.layer.pipe(Layer.provide(Taking.layer), Layer.provide([Inbox.layer, Chats.layer]))
+).pipe(
   Layer.provideMerge(Conversation.layer),
   Layer.provideMerge(MessageProcessor.layer),
   Layer.provide([
@@ -65,7 +69,7 @@ const started = Effect.gen(function* () {
   yield* Effect.forkScoped(
     Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
   )
-  yield* Effect.forkScoped(Intake.use((intake) => intake.poll(bot, botId)))
+  yield* Effect.forkScoped(Intake.use((intake) => intake.receive(bot, botId)))
   const asked = (chat: number) =>
     userContext(
       { ...bot, botId, chat: ChatId.make(chat), thread: undefined, sender: ann },

@@ -35,6 +35,23 @@ describe("Health", () => {
       })
     ))
 
+  test("a trouble for which nobody has to stay away is told, and leaves it ready", (health) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* health.register("telegram", Effect.succeed("12 updates wait"))
+        const report = yield* health.ready
+        assert.isTrue(report.ready)
+        assert.deepInclude(report.checks, { name: "telegram", ready: true, reason: "12 updates wait" })
+      })
+    ))
+
+  test("going down is known to whoever takes work in", (health) =>
+    Effect.gen(function* () {
+      assert.isFalse(yield* health.draining)
+      yield* health.drain
+      assert.isTrue(yield* health.draining)
+    }))
+
   test("a check that does not answer counts as failed after two seconds", (health) =>
     Effect.scoped(
       Effect.gen(function* () {

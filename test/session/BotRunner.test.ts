@@ -21,8 +21,8 @@ const menus = [{ commands: [{ command: "help", description: "Help" }] }]
 
 const bots = Bots.layer([{ ...bot, token: Redacted.make("7:secret") }])
 const outbox = Layer.mock(Outbox, { dispatch: () => Effect.never })
-const intake = (poll: Intake["Service"]["poll"]) =>
-  Layer.succeed(Intake, { poll, lastPoll: () => Effect.succeedNone })
+const intake = (poll: Intake["Service"]["receive"]) =>
+  Layer.succeed(Intake, { receive: poll, health: () => Effect.succeed(undefined) })
 
 /** Locks of a process of its own; `change` puts something in the way of their store. */
 const locks = (change: (store: LockStore) => Partial<LockStore> = () => ({}), shared?: LockStore) =>
@@ -37,7 +37,7 @@ const locks = (change: (store: LockStore) => Partial<LockStore> = () => ({}), sh
 
 /** What is below the runner in the process: `below` closes after it. */
 const runner = (
-  poll: Intake["Service"]["poll"],
+  poll: Intake["Service"]["receive"],
   below: Layer.Layer<never> = Layer.empty,
   leases: Layer.Layer<Locks> = locks()
 ) =>
@@ -47,7 +47,7 @@ const runner = (
     Layer.provideMerge(TaskManager.layer)
   )
 
-const refusing: Intake["Service"]["poll"] = () => Effect.fail(new Unauthorized({ method: "getUpdates" }))
+const refusing: Intake["Service"]["receive"] = () => Effect.fail(new Unauthorized({ method: "getUpdates" }))
 
 describe("BotRunner", () => {
   it.effect("its pollers have ended before what it was built on closes", () =>

@@ -1,13 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Option, Queue } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import type { IncomingUpdate } from "../../src/domain/IncomingMessage.ts"
 import { Chats } from "../../src/telegram/Chats.ts"
-import { CallFailed, GrammyApi, type PollOptions } from "../../src/telegram/GrammyApi.ts"
-import { allowedUpdates, Intake, UpdateNotStored, UpdateSink } from "../../src/telegram/Intake.ts"
+import {
+  CallFailed,
+  GrammyApi,
+  type Method,
+  type PayloadOf,
+  type PollOptions,
+  type ResultOf
+} from "../../src/telegram/GrammyApi.ts"
+import { Intake } from "../../src/telegram/Intake.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
 import { type Admission, Permission } from "../../src/telegram/Permission.ts"
+import { allowedUpdates, Taking, UpdateNotStored, UpdateSink } from "../../src/telegram/Taking.ts"
 import { conversationOf } from "../../src/telegram/UpdateDecoder.ts"
 import { messageUpdate } from "./updates.ts"
 
@@ -25,14 +33,23 @@ interface Received {
 const world = Effect.fnUntraced(function* (options: {
   readonly receive?: (update: number, nth: number) => Effect.Effect<"stored" | "duplicate", UpdateNotStored>
   readonly admit?: (update: number) => Admission
+  /** What deleteWebhook comes to; nothing: it is done. */
+  readonly remove?: Outcome
 }) {
   const answers = yield* Queue.unbounded<Answer>()
   const polls: Array<PollOptions> = []
+  const calls: Array<readonly [method: string, payload: unknown]> = []
   const aborted: Array<number> = []
   const received: Array<Received> = []
   const tries = new Map<number, number>()
   const api = GrammyApi.of({
-    call: () => Effect.die("not called"),
+    call: <M extends Method>(_bot: unknown, method: M, payload: PayloadOf<M>) =>
+      Effect.suspend(() => {
+        calls.push([method, payload])
+        return options.remove === undefined
+          ? Effect.succeed(true as ResultOf<M>)
+          : Effect.fail(new CallFailed({ method, outcome: options.remove }))
+      }),
     file: () => {
       throw new Error("not called")
     },
@@ -74,14 +91,16 @@ const world = Effect.fnUntraced(function* (options: {
   })
   const chats = Layer.mock(Chats, { heard: () => Effect.void })
   const layer = Intake.layer.pipe(
+    Layer.provide(Taking.layer),
     Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats])
   )
   const intake = yield* Effect.provide(Intake, layer)
-  const poller = yield* Effect.forkChild(intake.poll(bot, botId))
+  const poller = yield* Effect.forkChild(intake.receive(bot, botId))
   return {
     intake,
     poller,
     polls,
+    calls,
     aborted,
     received,
     ids: () => received.map(({ decoded }) => decoded.updateId as number),
@@ -217,16 +236,20 @@ describe("polling", () => {
     })
   )
 
-  it.effect("says when Telegram last answered", () =>
+  it.effect("who polls here is told when Telegram has not answered for long, and nobody else", () =>
     Effect.gen(function* () {
-      const { answer, intake } = yield* world({})
-      assert.isTrue(Option.isNone(yield* intake.lastPoll(bot)))
-      yield* TestClock.adjust("7 seconds")
+      const { answer, intake, poller } = yield* world({})
+      yield* TestClock.adjust("91 seconds")
+      assert.include((yield* Effect.flip(intake.health(bot))).message, "for 91 s")
       yield* answer(outage)
-      assert.isTrue(Option.isNone(yield* intake.lastPoll(bot)))
+      assert.include((yield* Effect.flip(intake.health(bot))).message, "for 91 s")
       yield* TestClock.adjust("1 second")
       yield* answer(batch(1))
-      assert.deepStrictEqual(yield* intake.lastPoll(bot), Option.some(8000))
+      assert.isUndefined(yield* intake.health(bot))
+      yield* TestClock.adjust("91 seconds")
+      assert.include((yield* Effect.flip(intake.health(bot))).message, "for 91 s")
+      yield* Fiber.interrupt(poller)
+      assert.isUndefined(yield* intake.health(bot))
     })
   )
 })
@@ -276,6 +299,31 @@ describe("a poll that fails", () => {
       assert.strictEqual(polls.length, 1)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(polls.length, 2)
+    })
+  )
+
+  it.effect("a webhook is removed, with what waits behind it kept, and the poll repeated at once", () =>
+    Effect.gen(function* () {
+      const { answer, calls, polls } = yield* world({})
+      const conflict: Outcome = { _tag: "Conflict", by: "webhook" }
+      yield* answer(conflict)
+      assert.deepStrictEqual(calls, [["deleteWebhook", {}]])
+      assert.strictEqual(polls.length, 2)
+      // Set again by somebody: no loop without a pause.
+      yield* answer(conflict, batch(1))
+      assert.deepStrictEqual([calls.length, polls.length], [2, 2])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual([calls.length, polls.length], [2, 4])
+    })
+  )
+
+  it.effect("a webhook that cannot be removed is tried again after a pause", () =>
+    Effect.gen(function* () {
+      const { answer, calls, polls } = yield* world({ remove: outage })
+      yield* answer({ _tag: "Conflict", by: "webhook" }, { _tag: "Conflict", by: "webhook" })
+      assert.deepStrictEqual([calls.length, polls.length], [1, 1])
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual([calls.length, polls.length], [2, 2])
     })
   )
 
