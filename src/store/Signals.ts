@@ -7,9 +7,9 @@ import { Context, Deferred, Effect, PubSub, Queue, Schedule, Stream } from "effe
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Connection } from "./DatabaseOwner.ts"
 
-export type SignalChannel = "zapiska_outbox" | "zapiska_revisions"
+const channels = ["zapiska_outbox", "zapiska_revisions", "zapiska_sessions"] as const
 
-const channels: ReadonlyArray<SignalChannel> = ["zapiska_outbox", "zapiska_revisions"]
+export type SignalChannel = (typeof channels)[number]
 
 export class Signals extends Context.Service<
   Signals,
