@@ -97,9 +97,10 @@ const outbound = Streaming.layer.pipe(
 
 const permission = Layer.unwrap(
   Effect.gen(function* () {
-    const { telegram } = yield* AppConfig
+    const { cluster, telegram } = yield* AppConfig
     const { key } = yield* Secrets
-    const sandboxed = telegram.botToken === undefined && telegram.allowedUsers === "claim"
+    const sandboxed =
+      cluster === undefined && telegram.botToken === undefined && telegram.allowedUsers === "claim"
     // Everybody in the sandbox is the person in front of it.
     const allowed = sandboxed ? "everyone" : telegram.allowedUsers
     return Permission.layer({ allowed, digestKey: key })
@@ -112,10 +113,27 @@ const assistant = NoteCreation.layer.pipe(
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-const settings = configured(({ windows }) =>
+/** Milliseconds the clocks of two replicas may be apart. */
+const clocksApart = 10_000
+
+const settings = configured(({ cluster, windows }) =>
   Layer.succeed(ConversationSettings, {
-    rules: windowRules({ quiet: windows.note, max: windows.noteMax })
+    rules: windowRules({ quiet: windows.note, max: windows.noteMax }),
+    clocksApart: cluster === undefined ? 0 : clocksApart
   })
+)
+
+/** With an address of its own, this process is one replica of many. */
+const engine = configured(({ cluster }) =>
+  cluster === undefined
+    ? Engine.layerSingle
+    : Layer.unwrap(
+        // Loaded only when wanted.
+        Effect.map(
+          Effect.promise(() => import("../conversation/ClusterEngine.ts")),
+          (clustered) => clustered.layer(cluster)
+        )
+      )
 )
 
 const conversations = Inbox.layer.pipe(
@@ -123,7 +141,7 @@ const conversations = Inbox.layer.pipe(
   Layer.provide(MessageProcessor.layer),
   Layer.provide(assistant),
   Layer.provide(settings),
-  Layer.provideMerge(Engine.layerSingle)
+  Layer.provideMerge(engine)
 )
 
 const intake = BotRunner.layer.pipe(

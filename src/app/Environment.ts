@@ -63,6 +63,7 @@ const contradictions = (environment: Environment, values: Values): ReadonlyArray
   needs("CLUSTER_PORT", "CLUSTER_HOST is set", clustered)
   needs("DATABASE_URL", "a cluster shares one database", clustered)
   needs("REDIS_URL", "a cluster shares its locks", clustered)
+  needs("SECRETS_KEY", "replicas with a key each could not read what another sealed", clustered)
   const provider = values.LLM_PROVIDER ?? "none"
   needs("LLM_MODEL", `LLM_PROVIDER is \`${provider}\``, provider !== "none")
   needs("LLM_API_KEY", "LLM_PROVIDER is `anthropic`", provider === "anthropic")

@@ -43,11 +43,12 @@ const emulated = Layer.unwrap(
 )
 
 export const bots = Layer.unwrap(
-  Effect.map(AppConfig, ({ telegram: { apiRoot, botToken } }) =>
-    botToken === undefined
+  Effect.map(AppConfig, ({ cluster, telegram: { apiRoot, botToken } }) =>
+    // A sandbox lives in one process: replicas have none.
+    botToken === undefined && cluster === undefined
       ? emulated
       : Layer.merge(
-          Bots.layer([{ ...account, token: botToken, apiRoot }]),
+          Bots.layer(botToken === undefined ? [] : [{ ...account, token: botToken, apiRoot }]),
           Layer.succeed(Sandbox, Option.none())
         )
   )

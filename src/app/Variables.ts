@@ -110,10 +110,9 @@ export const variables = {
   },
   CLUSTER_HOST: {
     allowed: "the host name or address the other replicas reach this one at",
-    withoutEffect: true,
     read: matching(/^[\w.:-]+$/)
   },
-  CLUSTER_PORT: { allowed: "a port, 1 to 65535", withoutEffect: true, read: integer(1, 65_535) },
+  CLUSTER_PORT: { allowed: "a port, 1 to 65535", read: integer(1, 65_535) },
   HTTP_HOST: { allowed: "the host name or address to listen on", read: matching(/^[\w.:-]+$/) },
   HTTP_PORT: { allowed: "a port, 1 to 65535, or 0 for any free one", read: integer(0, 65_535) },
   HTTP_ALLOWED_HOSTS: {

@@ -37,7 +37,7 @@ export const layer = Conversation.toLayer(
     const processor = yield* MessageProcessor
     const tasks = yield* TaskManager
     const handled = yield* HandledUpdates
-    const { rules } = yield* ConversationSettings
+    const { clocksApart, rules } = yield* ConversationSettings
     const activated = yield* Clock.currentTimeMillis
     // Messages are accepted one at a time in the order they were stored; what they wait for is not.
     const order = yield* Semaphore.make(1)
@@ -216,7 +216,7 @@ export const layer = Conversation.toLayer(
       turn: "first" | "again"
     ): Effect.Effect<Effect.Effect<boolean>> =>
       // At first, only what was stored before this activation can have been handled by an earlier one.
-      turn === "first" && stored.receivedAt > activated
+      turn === "first" && stored.receivedAt > activated + clocksApart
         ? Effect.succeed(Effect.succeed(false))
         : outlasting(
             `Asking whether update ${updateId} was handled before`,

@@ -7,5 +7,7 @@ export class ConversationSettings extends Context.Service<
   {
     /** Note mode. */
     readonly rules: WindowRules
+    /** Milliseconds the clocks of those who store updates may be ahead of ours; of one process 0. */
+    readonly clocksApart: number
   }
 >()("zapiska/conversation/ConversationSettings") {}

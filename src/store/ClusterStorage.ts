@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import {
   ClusterError,
+  type Envelope,
   MessageStorage,
   type Reply,
   ShardId,
@@ -12,7 +13,9 @@ import {
   SqlMessageStorage
 } from "effect/cluster"
 import { SqlClient } from "effect/sql"
+import * as EngineTables from "./EngineTables.ts"
 import * as GroupCommit from "./GroupCommit.ts"
+import { ShardLocks } from "./ShardLocks.ts"
 import { Shutdown } from "./Shutdown.ts"
 
 type Save = Parameters<MessageStorage.Encoded["saveEnvelope"]>[0]
@@ -66,12 +69,14 @@ const requestRow = ({ envelope, primaryKey, deliverAt }: Save) =>
         sampled: envelope.sampled ?? null,
         deliver_at: deliverAt
       }
+const idOf = (envelope: Envelope.Encoded) => (envelope._tag === "Request" ? envelope.requestId : envelope.id)
 type RequestRow = NonNullable<ReturnType<typeof requestRow>>
 
 const make = Effect.gen(function* () {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-  const engine = yield* SqlMessageStorage.makeEncoded()
+  const engine = yield* SqlMessageStorage.makeEncodedStorage()
   const duplicates = yield* Duplicates
+  const locks = yield* ShardLocks
   const shutdown = yield* Shutdown
 
   /** The ids of the requests that were not there before, in one statement. */
@@ -116,6 +121,21 @@ const make = Effect.gen(function* () {
 
   const saveExit = yield* GroupCommit.make({ ...limits.replies, write: writeExits })
 
+  /**
+   * A process that was frozen reads for shards that others have by now, and the engine keeps what was read from
+   * its owner for ten minutes.
+   */
+  const giveBack = (messages: ReadonlyArray<{ readonly envelope: Envelope.Encoded }>) =>
+    engine
+      .resetRequests(messages.map(({ envelope }) => Snowflake.Snowflake(idOf(envelope))))
+      .pipe(
+        Effect.andThen(
+          Effect.fail(
+            new ClusterError.PersistenceError({ cause: "whether the shards are ours still is not known" })
+          )
+        )
+      )
+
   /** Inside a transaction of the engine the statement must be part of it. */
   const batchable = Effect.map(Effect.context<never>(), (context) => {
     const connection = Context.getOption(context, sql.transactionService)
@@ -124,6 +144,12 @@ const make = Effect.gen(function* () {
 
   return yield* MessageStorage.makeEncoded({
     ...engine,
+    unprocessedMessages: (...read) =>
+      Effect.tap(engine.unprocessedMessages(...read), (messages) =>
+        Effect.flatMap(locks.trusted, (trusted) =>
+          trusted || messages.length === 0 ? Effect.void : giveBack(messages)
+        )
+      ),
     saveEnvelope: (save) => {
       const row = requestRow(save)
       if (row === undefined) return engine.saveEnvelope(save)
@@ -165,6 +191,7 @@ const make = Effect.gen(function* () {
 })
 
 export const layer = Layer.effect(MessageStorage.MessageStorage, make).pipe(
+  Layer.provide(EngineTables.layer),
   Layer.provideMerge(Duplicates.layer),
   Layer.provide(Snowflake.layerGenerator)
 )

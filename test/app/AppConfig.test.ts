@@ -9,6 +9,7 @@ import { decodeEnvironment, type Environment } from "../../src/app/Environment.t
 import { variableNames, variables } from "../../src/app/Variables.ts"
 
 const token = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
+const secretsKey = Buffer.alloc(32, 7).toString("base64")
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "zapiska-config-"))),
@@ -75,7 +76,7 @@ describe("AppConfig", () => {
         LLM_PROVIDER: "OpenAI",
         LLM_MODEL: "m",
         LLM_BASE_URL: "http://localhost:11434/v1",
-        SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+        SECRETS_KEY: secretsKey,
         OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
         LOG_LEVEL: "DEBUG",
         LOG_FORMAT: "json"
@@ -225,16 +226,21 @@ describe("AppConfig", () => {
     [
       "a cluster without the two shared servers",
       { CLUSTER_HOST: "a", CLUSTER_PORT: "1" },
-      ["DATABASE_URL", "REDIS_URL"]
+      ["DATABASE_URL", "REDIS_URL", "SECRETS_KEY"]
     ],
     [
-      "a cluster without Redis",
-      { CLUSTER_HOST: "a", CLUSTER_PORT: "1", DATABASE_URL: "postgres://h/d" },
+      "a cluster with locks that end at the process",
+      { CLUSTER_HOST: "a", CLUSTER_PORT: "1", DATABASE_URL: "postgres://h/d", SECRETS_KEY: secretsKey },
       ["REDIS_URL"]
     ],
     [
+      "a cluster whose replicas would each make a key of their own",
+      { CLUSTER_HOST: "a", CLUSTER_PORT: "1", DATABASE_URL: "postgres://h/d", REDIS_URL: "redis://h" },
+      ["SECRETS_KEY"]
+    ],
+    [
       "half of a cluster's address",
-      { CLUSTER_HOST: "a", DATABASE_URL: "postgres://h/d", REDIS_URL: "redis://h" },
+      { CLUSTER_HOST: "a", DATABASE_URL: "postgres://h/d", REDIS_URL: "redis://h", SECRETS_KEY: secretsKey },
       ["CLUSTER_PORT"]
     ],
     ["a model provider without a model", { LLM_PROVIDER: "anthropic", LLM_API_KEY: "k" }, ["LLM_MODEL"]],

@@ -93,7 +93,7 @@ const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet)
     Layer.provide(processor(options)),
     Layer.provideMerge(Engine.layerSingle),
     Layer.provideMerge(Layer.mergeAll(HandledUpdates.layer, TaskManager.layer, Shutdown.layer)),
-    Layer.provide(Layer.succeed(ConversationSettings, { rules: { ...rules, quiet } }))
+    Layer.provide(Layer.succeed(ConversationSettings, { rules: { ...rules, quiet }, clocksApart: 0 }))
   )
 
 const send = (...updates: ReadonlyArray<object>) =>

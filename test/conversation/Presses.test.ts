@@ -42,7 +42,8 @@ const layer = Layer.merge(
     Layer.mock(KnowledgeBase, {}),
     Layer.mock(Permission, { admit: () => Effect.succeed("allowed" as const) }),
     Layer.succeed(ConversationSettings, {
-      rules: windowRules({ quiet: "1 minute", max: "5 minutes" })
+      rules: windowRules({ quiet: "1 minute", max: "5 minutes" }),
+      clocksApart: 0
     })
   ]),
   Layer.provideMerge(Engine.layerSingle),
