@@ -27,6 +27,7 @@ const instant = Layer.sync(GrammyApi, () => {
   const answer = () => ({ message_id: ++messages, date: 1_700_000_000 })
   return GrammyApi.of({
     call: () => Effect.sync(answer) as never,
+    introduce: () => Effect.die("nobody is introduced here"),
     getUpdates: () => Effect.succeed([]),
     file: () => {
       throw new Error("nothing is downloaded here")

@@ -18,13 +18,17 @@ import { RevisionLog } from "../knowledge/RevisionLog.ts"
 import { Fences } from "../lock/Fences.ts"
 import * as LocksMemory from "../lock/LocksMemory.ts"
 import { Health } from "../ops/Health.ts"
+import { Apps } from "../session/Apps.ts"
 import { BotRunner } from "../session/BotRunner.ts"
+import { Vault } from "../session/Vault.ts"
+import { Audit } from "../store/Audit.ts"
 import * as Database from "../store/Database.ts"
 import { DatabaseOwner } from "../store/DatabaseOwner.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { LocalPostgres } from "../store/LocalPostgres.ts"
 import { Shutdown } from "../store/Shutdown.ts"
+import { Tenants } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import type { BotPort } from "../telegram/BotPort.ts"
 import { Callbacks } from "../telegram/Callbacks.ts"
@@ -65,6 +69,14 @@ const database = Layer.unwrap(
     return Database.layer({ secretsKey }).pipe(Layer.provide(owner))
   })
 )
+
+/** Whom the installation serves, and their secrets. */
+const tenants = Layer.merge(
+  Tenants.layer,
+  Layer.unwrap(Effect.map(Secrets, ({ key }) => Vault.layer({ masterKey: key })))
+).pipe(Layer.provideMerge(Audit.layer))
+
+const apps = configured(({ telegram }) => Apps.layer({ apiRoot: telegram.apiRoot }))
 
 const knowledge = Layer.mergeAll(
   KnowledgeBase.layer,
@@ -166,9 +178,11 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(outbound),
     Layer.provideMerge(locks),
     Layer.provideMerge(bot),
+    Layer.provideMerge(apps),
     Layer.provideMerge(wire),
     Layer.provideMerge(Sandbox.bots),
     Layer.provideMerge(knowledge),
+    Layer.provideMerge(tenants),
     Layer.provideMerge(database),
     Layer.provideMerge(Secrets.layer),
     // Before anything is made that a taken port would have made in vain.

@@ -4,6 +4,7 @@
 import { isAbsolute } from "node:path"
 import { Duration, Option, Redacted } from "effect"
 import { UserId } from "../domain/Ids.ts"
+import { tokenShape } from "../telegram/Bots.ts"
 
 export interface Variable<A> {
   readonly allowed: string
@@ -72,7 +73,7 @@ export const variables = {
   TELEGRAM_BOT_TOKEN: {
     allowed: "the token @BotFather gave, such as `123456789:` and 35 letters, digits, `-` or `_`",
     secret: true,
-    read: secretMatching(/^\d{6,}:[\w-]{30,}$/)
+    read: secretMatching(tokenShape)
   },
   TELEGRAM_API_ROOT: {
     allowed: "an address beginning with https:// or http://",

@@ -83,6 +83,8 @@ export const actions = {
   /** Another bot on the same server, with a world of chats of its own. */
   createBot: action(Schema.Struct({ username: Schema.String, name: Schema.String }), Bot),
   bots: action(Nothing, Schema.Array(Bot)),
+  /** As @BotFather does: the bot has another token from now on, the old one is refused. */
+  revokeToken: action(Schema.Struct(bot), Bot),
 
   /** `id` absent: the next free one. An existing id gets the new names. */
   createUser: action(

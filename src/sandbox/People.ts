@@ -102,6 +102,9 @@ export const make = (
       Result.succeed(Look.botShown(world.createBot(username, name)))
     ),
     bots: done("bots", () => Result.succeed(world.bots().map(Look.botShown))),
+    revokeToken: done("revokeToken", (input) =>
+      Result.map(botOf(world, input.bot), (id) => Look.botShown(world.revokeToken(id)))
+    ),
     createUser: done("createUser", (input) => Result.map(Act.createUser(world, input), userView)),
     users: done("users", () => Result.succeed(Look.users(world))),
     createGroup: done("createGroup", (input) =>

@@ -76,9 +76,11 @@ export const make = (storage: Storage, hooks: Hooks) => {
   const bot = (id: number) => storage.get<BotRow>("SELECT * FROM bots WHERE id = ?", id)
   const bots = () => storage.all<BotRow>("SELECT * FROM bots ORDER BY rowid")
 
+  const newToken = (id: number) => `${id}:${randomBytes(26).toString("base64url")}`
+
   const createBot = (username: string, name: string): BotRow => {
     const id = next("bots", 7_000_000_001)
-    const row = { id, token: `${id}:${randomBytes(26).toString("base64url")}`, username, name }
+    const row = { id, token: newToken(id), username, name }
     storage.run(
       "INSERT INTO bots (id, token, username, name) VALUES (?, ?, ?, ?)",
       row.id,
@@ -87,6 +89,11 @@ export const make = (storage: Storage, hooks: Hooks) => {
       name
     )
     return { ...row, allowed: null, webhook: null }
+  }
+
+  const revokeToken = (id: number): BotRow => {
+    storage.run("UPDATE bots SET token = ? WHERE id = ?", newToken(id), id)
+    return bot(id)!
   }
 
   const user = (id: number): User | undefined => {
@@ -208,6 +215,7 @@ export const make = (storage: Storage, hooks: Hooks) => {
     bot,
     bots,
     createBot,
+    revokeToken,
     user,
     saveUser,
     chat,

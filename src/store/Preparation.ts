@@ -11,6 +11,7 @@ import callbacks from "./migrations/0002_callbacks.ts"
 import outboxOrder from "./migrations/0003_outbox_order.ts"
 import fences from "./migrations/0004_fences.ts"
 import vault from "./migrations/0005_vault.ts"
+import tenants from "./migrations/0006_tenants.ts"
 import sessions from "./migrations/0008_sessions.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
@@ -33,6 +34,7 @@ export const migrations = {
   "0003_outbox_order": outboxOrder,
   "0004_fences": fences,
   "0005_vault": vault,
+  "0006_tenants": tenants,
   "0008_sessions": sessions
 }
 

@@ -17,14 +17,24 @@ export class TenantScope extends Context.Service<
       tenant: TenantId,
       body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | SqlError.SqlError, R>
+    /**
+     * Runs `body` in a transaction that may only read, and sees nothing but which tenants and apps there are: those
+     * of all. Inside another transaction it is a defect, as another is inside it.
+     */
+    readonly directory: <A, E, R>(
+      body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | SqlError.SqlError, R>
     /** Whether the caller is inside a transaction. */
     readonly entered: Effect.Effect<boolean>
   }
 >()("zapiska/store/TenantScope") {}
 
+/** Where a transaction is that is in no tenant. A tenant's name has no such sign in it. */
+const everywhere = "*"
+
 /** The transaction a fiber is in. A fiber that outlives it still carries it, closed. */
 interface Current {
-  readonly tenant: TenantId
+  readonly place: TenantId | typeof everywhere
   open: boolean
 }
 
@@ -34,13 +44,21 @@ const CurrentTenant = Context.Reference<Current | undefined>("zapiska/store/Tena
 
 /** `runtime` is the client of the runtime role. */
 export const makeTenantScope = (runtime: SqlClient.SqlClient) => {
+  type Place = Current["place"]
+
+  /** Forgotten with the transaction. */
+  const settings = (place: Place) =>
+    place === everywhere
+      ? runtime`SELECT set_config('transaction_read_only', 'on', true), set_config('app.directory', 'on', true)`
+      : runtime`SELECT set_config('app.tenant_id', ${place}, true)`
+
   const begin = <A, E, R>(
-    tenant: TenantId,
+    place: Place,
     body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | SqlError.SqlError, R> =>
     Effect.suspend(() => {
-      const current: Current = { tenant, open: true }
-      return runtime`SELECT set_config('app.tenant_id', ${tenant}, true)`.pipe(
+      const current: Current = { place, open: true }
+      return settings(place).pipe(
         Effect.andThen(Effect.suspend(() => body(runtime))),
         Effect.ensuring(
           Effect.sync(() => {
@@ -58,17 +76,23 @@ export const makeTenantScope = (runtime: SqlClient.SqlClient) => {
       Context.makeUnsafe<R>(Context.omit(runtime.transactionService)(context).mapUnsafe)
     )
 
+  const enter = <A, E, R>(
+    place: Place,
+    body: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | SqlError.SqlError, R> =>
+    Effect.flatMap(CurrentTenant, (current) => {
+      if (current === undefined) return begin(place, body)
+      // Forked inside a transaction and still running after it: starts its own.
+      if (!current.open) return withoutTransaction(begin(place, body))
+      return current.place === place
+        ? body(runtime)
+        : Effect.die(new Error(`a transaction of ${place} inside one of ${current.place}`))
+    })
+
   return TenantScope.of({
     entered: Effect.map(CurrentTenant, (current) => current?.open === true),
-    transaction: (tenant, body) =>
-      Effect.flatMap(CurrentTenant, (current) => {
-        if (current === undefined) return begin(tenant, body)
-        // Forked inside a transaction and still running after it: starts its own.
-        if (!current.open) return withoutTransaction(begin(tenant, body))
-        return current.tenant === tenant
-          ? body(runtime)
-          : Effect.die(new Error(`a transaction of ${tenant} inside one of ${current.tenant}`))
-      })
+    transaction: enter,
+    directory: (body) => enter(everywhere, body)
   })
 }
 

@@ -11,11 +11,14 @@ export interface BotAccount {
   readonly apiRoot?: string
 }
 
+/** What @BotFather gives: the bot's id, a colon, 35 letters, digits, `-` or `_`. */
+export const tokenShape = /^\d{6,16}:[\w-]{30,}$/
+
 /** One word for a bot, for maps and circuits. A tenant or app never holds a `/`. */
 export const botName = (bot: BotKey): string => `${bot.tenant}/${bot.app}`
 
 /** The bot's own user id, which its token begins with. It stays when the token is replaced. */
-export const botIdOf = ({ token }: BotAccount): BotId =>
+export const botIdOf = ({ token }: Pick<BotAccount, "token">): BotId =>
   BotId.make(Number.parseInt(Redacted.value(token), 10))
 
 export class Bots extends Context.Service<

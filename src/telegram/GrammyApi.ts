@@ -61,6 +61,8 @@ export class GrammyApi extends Context.Service<
       payload: PayloadOf<M>,
       options: CallOptions
     ) => Effect.Effect<ResultOf<M>, CallFailed | BotUnknown | FileUnreadable>
+    /** Who an account is, also of one that is no bot of ours yet. One attempt of at most 5 seconds. */
+    readonly introduce: (account: BotAccount) => Effect.Effect<ResultOf<"getMe">, CallFailed>
     /** One long poll. Updates come as Telegram wrote them: decoding is the caller's. */
     readonly getUpdates: (
       bot: BotKey,
@@ -257,6 +259,10 @@ const make = Effect.gen(function* () {
 
   return GrammyApi.of({
     call,
+    introduce: (account) =>
+      observed("getMe", { idempotent: true, timeout: "5 seconds" })((signal) =>
+        invoke(client(account, "fresh"), "getMe", undefined, signal)
+      ),
     getUpdates,
     file: (bot, path, options) => Stream.unwrap(open(bot, path, options?.from ?? 0))
   })

@@ -386,4 +386,20 @@ describe("the rest of the methods", () => {
       assert.strictEqual((yield* telegram.messages({ bot: other.id, chat })).length, 1)
     })
   )
+
+  live(
+    "a token that was revoked is refused, and the new one is the same bot's",
+    Effect.gen(function* () {
+      const { telegram } = yield* started
+      const { token, id } = yield* telegram.revokeToken({})
+      const me = (one: string) =>
+        Effect.promise(async () => {
+          const response = await fetch(`${telegram.apiRoot}/bot${one}/getMe`)
+          return [response.status, ((await response.json()) as { result?: { id: number } }).result?.id]
+        })
+      assert.deepStrictEqual(yield* me(telegram.bot.token), [401, undefined])
+      assert.deepStrictEqual(yield* me(token), [200, id])
+      assert.strictEqual(id, telegram.bot.id)
+    })
+  )
 })

@@ -47,7 +47,15 @@ describe("the routes of the sandbox's page", () => {
           (yield* act("createUser", user, { "content-type": "text/plain" })).response.status,
           403
         )
-        for (const action of ["createBot", "bots", "inject", "addFault", "journal", "toString"]) {
+        for (const action of [
+          "createBot",
+          "bots",
+          "revokeToken",
+          "inject",
+          "addFault",
+          "journal",
+          "toString"
+        ]) {
           assert.strictEqual((yield* act(action, {})).response.status, 404, action)
         }
         assert.deepStrictEqual(yield* BotApiEmulator.use(({ users }) => users({})), [])

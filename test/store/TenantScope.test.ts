@@ -248,3 +248,77 @@ it.live("a transaction that waits for a lock or does nothing for seconds is ende
     })
   )
 )
+
+it.live("the directory shows the tenants and apps of all, and nothing of any other table", () =>
+  fresh(
+    Effect.gen(function* () {
+      const transaction = yield* twoTenants
+      const { directory } = yield* TenantScope
+      yield* note(defaultTenant, "mine")
+      yield* transaction(
+        other,
+        (sql) =>
+          sql`INSERT INTO apps (tenant_id, app, kind, bot_id, api_key_alias) VALUES (${other}, 'a', 'bot', 7, 'a')`
+      )
+      const tables = yield* directory(
+        (sql) => sql<{ name: string }>`
+          SELECT c.relname AS name FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+          WHERE c.relnamespace = 'zapiska'::regnamespace AND c.relkind = 'r'`
+      )
+      assert.isAbove(tables.length, 10)
+      const seen = yield* Effect.forEach(tables, ({ name }) =>
+        Effect.map(
+          directory((sql) => sql<{ tenant_id: string }>`SELECT tenant_id FROM ${sql(name)} ORDER BY 1`),
+          (rows) => [name, rows.map(({ tenant_id }) => tenant_id)] as const
+        )
+      )
+      assert.deepStrictEqual(Object.fromEntries(seen.filter(([, rows]) => rows.length > 0)), {
+        tenants: ["default", "other"],
+        apps: ["other"]
+      })
+    })
+  )
+)
+
+it.live("nothing is written in the directory, and it is in no transaction of a tenant, nor one in it", () =>
+  fresh(
+    Effect.gen(function* () {
+      const { directory, transaction } = yield* TenantScope
+      const refused = yield* Effect.flip(
+        directory((sql) => sql`UPDATE tenants SET name = 'mine' WHERE tenant_id = 'default'`)
+      )
+      assert.include(String(refused.reason.cause), "read-only")
+      for (const nested of [
+        directory(() => transaction(defaultTenant, () => Effect.void)),
+        transaction(defaultTenant, () => directory(() => Effect.void))
+      ]) {
+        const exit = yield* Effect.exit(nested)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      }
+    })
+  )
+)
+
+it.live(
+  "after the directory the one connection is like any other: writable, and blind to other tenants",
+  () =>
+    fresh(
+      Effect.gen(function* () {
+        const transaction = yield* twoTenants
+        const { directory } = yield* TenantScope
+        yield* directory((sql) => sql`SELECT 1`)
+        yield* Effect.exit(directory(() => Effect.fail("no")))
+        yield* note(other, "written")
+        const seen = yield* transaction(other, (sql) => sql`SELECT tenant_id FROM tenants`)
+        assert.deepStrictEqual(seen, [{ tenant_id: "other" }])
+        const sql = yield* transaction(defaultTenant, Effect.succeed)
+        assert.deepStrictEqual(
+          yield* sql`SELECT current_setting('app.directory', true) AS directory,
+          current_setting('transaction_read_only') AS readonly, (SELECT count(*) FROM tenants) AS seen`,
+          [{ directory: "", readonly: "off", seen: 0n }]
+        )
+      }),
+      1
+    )
+)

@@ -50,6 +50,7 @@ const world = Effect.fnUntraced(function* (options: {
           ? Effect.succeed(true as ResultOf<M>)
           : Effect.fail(new CallFailed({ method, outcome: options.remove }))
       }),
+    introduce: () => Effect.die("not called"),
     file: () => {
       throw new Error("not called")
     },
