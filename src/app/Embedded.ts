@@ -50,6 +50,7 @@ import * as Readiness from "./Readiness.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { Secrets } from "./Secrets.ts"
 import * as Startup from "./Startup.ts"
+import * as Whereabouts from "./Whereabouts.ts"
 
 /** A Layer that the configuration decides. */
 const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
@@ -186,7 +187,7 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(database),
     Layer.provideMerge(Secrets.layer),
     // Before anything is made that a taken port would have made in vain.
-    Layer.provideMerge(Http.port),
+    Layer.provideMerge(Layer.provideMerge(Whereabouts.layer, Http.port)),
     Layer.provideMerge(directory),
     Layer.provideMerge(Layer.merge(Health.layer, Shutdown.layer))
   )

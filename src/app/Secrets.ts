@@ -8,6 +8,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Context, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
 import { Scrubber } from "../ops/Scrub.ts"
 import { AppConfig } from "./AppConfig.ts"
+import { adminTokenFile } from "./DataDirFiles.ts"
 import { variables } from "./Variables.ts"
 
 /** Never mended by making a new one: what the old one sealed could not be opened again. */
@@ -93,7 +94,7 @@ const make = Effect.gen(function* () {
   const config = yield* AppConfig
   const scrubber = yield* Scrubber
   const files = yield* FileSystem.FileSystem
-  const tokenFile = join(config.dataDir, "admin.token")
+  const tokenFile = adminTokenFile(config.dataDir)
   yield* files.makeDirectory(config.dataDir, { recursive: true }).pipe(
     Effect.mapError(
       (error) =>

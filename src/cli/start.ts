@@ -1,8 +1,15 @@
 /** `zapiska start`: the whole assistant in one process, until it is told to stop. */
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import * as Application from "../app/Application.ts"
 
-export const start = Command.make("start", {}, () => Layer.launch(Application.layer)).pipe(
+// Loaded only when it is started: the other commands answer in half the time without it.
+const application = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("../app/Application.ts")),
+    ({ layer }) => layer
+  )
+)
+
+export const start = Command.make("start", {}, () => Layer.launch(application)).pipe(
   Command.withDescription("Start the assistant; settings come from the environment and .env")
 )

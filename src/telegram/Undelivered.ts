@@ -1,28 +1,9 @@
 /** What operators see of messages that nobody may have got: where they were going and why they ended, no text. */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql"
-import { AppId, ChatId, TenantId, ThreadId } from "../domain/Ids.ts"
+import { type TenantId, ThreadId } from "../domain/Ids.ts"
 import { TenantScope } from "../store/TenantScope.ts"
-
-export const UndeliveredRow = Schema.Struct({
-  id: Schema.Int,
-  tenant: TenantId,
-  app: AppId,
-  chat: ChatId,
-  thread: Schema.optionalKey(ThreadId),
-  /** `unknown`: it may or may not stand in the chat. `dead`: it does not. */
-  state: Schema.Literals(["unknown", "dead"]),
-  delivery: Schema.Literals(["result", "chatter"]),
-  reason: Schema.String,
-  attempts: Schema.Int,
-  /** ISO 8601. */
-  createdAt: Schema.String,
-  endedAt: Schema.String
-})
-export type UndeliveredRow = typeof UndeliveredRow.Type
-
-/** The newest that ended, at most this many at once. */
-export const page = 100
+import { page, type UndeliveredRow } from "./UndeliveredRow.ts"
 
 export class Undelivered extends Context.Service<
   Undelivered,

@@ -1,0 +1,25 @@
+/**
+ * The admin API as both sides know it: what can be asked, how, and what is answered. It loads nothing that answers, so
+ * that a command which only asks starts quickly.
+ */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { AdminOnly } from "../../ops/HttpApi.ts"
+import { OutboxGroup } from "./OutboxGroup.ts"
+import { Refusing } from "./Refusals.ts"
+import { TasksGroup } from "./TasksGroup.ts"
+
+/** A misspelt name is told, not ignored. */
+const strict = { errors: "all", onExcessProperty: "error" } as const
+
+export class AdminApi extends HttpApi.make("zapiska")
+  .add(TasksGroup, OutboxGroup)
+  .middleware(Refusing)
+  // The one door, around everything there is.
+  .middleware(AdminOnly)
+  .prefix("/api")
+  .annotate(HttpApi.ParamsParseOptions, { errors: "all" })
+  .annotate(HttpApi.QueryParseOptions, strict)
+  .annotate(HttpApi.PayloadParseOptions, strict)
+  .annotateMerge(
+    OpenApi.annotations({ title: "Zapiska", description: "The admin API of a Zapiska process" })
+  ) {}

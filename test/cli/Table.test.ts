@@ -1,0 +1,23 @@
+import { assert, describe, it } from "@effect/vitest"
+import { table } from "../../src/cli/Table.ts"
+
+const rows = [
+  { id: "1", name: "Ann" },
+  { id: "1000", name: "日本" },
+  { id: "20", name: "👩‍👩‍👧 x", more: "y" },
+  { id: "3", name: "" }
+]
+
+describe("table", () => {
+  it("lines its columns up, whatever script the names are in", () => {
+    assert.strictEqual(
+      table(["id", "name", "more"], rows),
+      ["ID    NAME  MORE", "1     Ann   –", "1000  日本  –", "20    👩‍👩‍👧 x  y", "3     –     –"].join("\n")
+    )
+  })
+
+  it("prints nothing of a name that would move the cursor, colour the line or turn its direction", () => {
+    const shown = table(["name"], [{ name: "a\u001b[2Jb\rc\nd\u202ee" }])
+    assert.strictEqual(shown, "NAME\na [2Jb c d e")
+  })
+})
