@@ -20,6 +20,7 @@ import * as LocksMemory from "../lock/LocksMemory.ts"
 import { Health } from "../ops/Health.ts"
 import { Apps } from "../session/Apps.ts"
 import { BotRunner } from "../session/BotRunner.ts"
+import { Replicas } from "../session/Replicas.ts"
 import { Vault } from "../session/Vault.ts"
 import { Audit } from "../store/Audit.ts"
 import * as Database from "../store/Database.ts"
@@ -139,7 +140,7 @@ const settings = configured(({ cluster, windows }) =>
 /** With an address of its own, this process is one replica of many. */
 const engine = configured(({ cluster }) =>
   cluster === undefined
-    ? Engine.layerSingle
+    ? Layer.merge(Engine.layerSingle, Replicas.layerSole)
     : Layer.unwrap(
         // Loaded only when wanted.
         Effect.map(

@@ -6,9 +6,17 @@
  * Only the clock of the database counts. Whoever reaches the port may speak to the engine: it is for the replicas.
  */
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
-import { Layer, Option } from "effect"
-import { RunnerAddress, RunnerHealth, Runners, ShardingConfig, SocketRunner } from "effect/cluster"
+import { Effect, Layer, Option, Schedule, SubscriptionRef } from "effect"
+import {
+  RunnerAddress,
+  RunnerHealth,
+  RunnerStorage,
+  Runners,
+  ShardingConfig,
+  SocketRunner
+} from "effect/cluster"
 import { RpcSerialization } from "effect/rpc"
+import { Replicas } from "../session/Replicas.ts"
 import * as ClusterStorage from "../store/ClusterStorage.ts"
 import { ShardLocks } from "../store/ShardLocks.ts"
 import * as Engine from "./Engine.ts"
@@ -30,8 +38,33 @@ const takeover = {
 
 const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
 
+const nameOf = ({ host, port }: ReplicaAddress) => `${host}:${port}`
+
+/** The replicas the engine holds to be alive, in one order everywhere. */
+const replicas = (self: ReplicaAddress) =>
+  Layer.effect(
+    Replicas,
+    Effect.gen(function* () {
+      const storage = yield* RunnerStorage.RunnerStorage
+      const live = yield* SubscriptionRef.make<ReadonlyArray<string>>([])
+      const look = Effect.gen(function* () {
+        const runners = yield* storage.getRunners
+        const now = runners.flatMap(([{ address }, healthy]) => (healthy ? [nameOf(address)] : [])).sort()
+        const before = yield* SubscriptionRef.get(live)
+        if (now.join() !== before.join()) yield* SubscriptionRef.set(live, now)
+      })
+      yield* look.pipe(
+        // What was known is held on to: without its database a replica can run no bot anyhow.
+        Effect.catch((error) => Effect.logDebug("The replicas that live are not known", error)),
+        Effect.repeat(Schedule.spaced(takeover.refreshAssignmentsInterval)),
+        Effect.forkScoped
+      )
+      return Replicas.of({ self: nameOf(self), live })
+    })
+  )
+
 export const layer = ({ host, port }: ReplicaAddress) =>
-  SocketRunner.layer.pipe(
+  Layer.merge(SocketRunner.layer, replicas({ host, port })).pipe(
     Layer.provide(health),
     Layer.provide([NodeClusterSocket.layerSocketServer, NodeClusterSocket.layerClientProtocol]),
     Layer.provideMerge(ClusterStorage.layer),

@@ -9,6 +9,7 @@ import { type BotCommand, type BotKey, BotPort, type BotUnknown, Unauthorized } 
 import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
+import { inTurn, Replicas } from "./Replicas.ts"
 
 /** The menu of commands, for clients in `language` or, without it, in any other. */
 export interface CommandMenu {
@@ -20,8 +21,8 @@ export class BotRunner extends Context.Service<
   BotRunner,
   {
     /**
-     * Runs the tasks of a bot from when its lease is ours until it is lost, and again when it is ours again. They
-     * go on until the scope of the Layer closes.
+     * Runs the tasks of a bot while its lease is ours, which it is while no other replica is to run it. They go on
+     * until the scope of the Layer closes.
      */
     readonly start: (bot: BotKey, menus: ReadonlyArray<CommandMenu>) => Effect.Effect<void>
     /** Why the bot is silent until the process is started with a token that is right. */
@@ -31,7 +32,7 @@ export class BotRunner extends Context.Service<
   static readonly layer: Layer.Layer<
     BotRunner,
     never,
-    BotPort | Bots | Intake | Locks | Outbox | TaskManager
+    BotPort | Bots | Intake | Locks | Outbox | Replicas | TaskManager
   > = Layer.effect(
     BotRunner,
     Effect.suspend(() => make)
@@ -50,6 +51,7 @@ const make = Effect.gen(function* () {
   const port = yield* BotPort
   const tasks = yield* TaskManager
   const locks = yield* Locks
+  const replicas = yield* Replicas
 
   const refusals = new Map<string, Unauthorized>()
   const pollers = new Set<string>()
@@ -114,22 +116,25 @@ const make = Effect.gen(function* () {
     start: Effect.fn("BotRunner.start")(function* (bot: BotKey, menus: ReadonlyArray<CommandMenu>) {
       pollers.add(idOf(bot, "poller"))
       const running = run(bot, menus)
+      const ifFree = locks.tryLease(leaseOf(bot))(running)
+      const inLine = Effect.catchTag(ifFree, "LockHeld", (error) =>
+        Effect.andThen(
+          Effect.logInfo(
+            `Bot ${botName(bot)} is run by ${error.owner}; this process takes over when that ends`
+          ),
+          locks.withLease(leaseOf(bot))(running)
+        )
+      )
       yield* task(
         bot,
         "session",
         "Keeps the lease on the bot",
-        locks
-          .tryLease(leaseOf(bot))(running)
-          .pipe(
-            Effect.catchTag("LockHeld", (error) =>
-              Effect.andThen(
-                Effect.logInfo(
-                  `Bot ${botName(bot)} is run by ${error.owner}; this process takes over when that ends`
-                ),
-                locks.withLease(leaseOf(bot))(running)
-              )
-            )
-          )
+        inTurn(botName(bot), { ifFree, inLine }).pipe(
+          // It was said where it was lost; whoever is to have it stands in line at once.
+          Effect.catchTag("LockLost", () => Effect.sleep("1 second")),
+          Effect.forever,
+          Effect.provideService(Replicas, replicas)
+        )
       )
     }),
     refusal: (bot) => Effect.sync(() => Option.fromNullishOr(refusals.get(botName(bot))))

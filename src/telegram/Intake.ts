@@ -7,6 +7,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Random } from "effect"
 import type { BotId } from "../domain/Ids.ts"
+import { Lease } from "../lock/Locks.ts"
 import { NotReady } from "../ops/Health.ts"
 import { type BotUnknown, Unauthorized } from "./BotError.ts"
 import type { BotKey } from "./BotPort.ts"
@@ -21,9 +22,10 @@ export class Intake extends Context.Service<
   {
     /**
      * Receives the bot's updates until interrupted, which aborts a call under way at once. One at a time per bot, in
-     * one process of the world. Fails only when Telegram refuses the token: going on cannot help then.
+     * one process of the world: the holder of the lease. Fails only when Telegram refuses the token: going on cannot
+     * help then.
      */
-    readonly receive: (bot: BotKey, botId: BotId) => Effect.Effect<never, Unauthorized | BotUnknown>
+    readonly receive: (bot: BotKey, botId: BotId) => Effect.Effect<never, Unauthorized | BotUnknown, Lease>
     /** Fails while a bot that is received here hears nothing; what else an operator should know of it. */
     readonly health: (bot: BotKey) => Effect.Effect<string | undefined, NotReady>
   }
@@ -97,7 +99,11 @@ const make = Effect.gen(function* () {
     let offset: number | undefined
     let last: PollFailure | undefined
     let inARow = 0
+    const lease = yield* Lease
+    // Another may have it, and we have not been interrupted yet: a process that was frozen gets here first.
+    const held = Effect.catch(lease.check, () => Effect.never)
     while (true) {
+      yield* held
       const connection = last?._tag === "Conflict" ? "fresh" : "shared"
       const result = yield* pollOnce(bot, botId, offset, connection)
       if (result._tag === "Answered") {

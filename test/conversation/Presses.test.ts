@@ -70,7 +70,9 @@ const started = Effect.gen(function* () {
   yield* Effect.forkScoped(
     Outbox.use((outbox) => Effect.provideService(outbox.dispatch(bot, botId), Lease, Lease.sole))
   )
-  yield* Effect.forkScoped(Intake.use((intake) => intake.receive(bot, botId)))
+  yield* Effect.forkScoped(
+    Intake.use((intake) => Effect.provideService(intake.receive(bot, botId), Lease, Lease.sole))
+  )
   const asked = (chat: number) =>
     userContext(
       { ...bot, botId, chat: ChatId.make(chat), thread: undefined, sender: ann },

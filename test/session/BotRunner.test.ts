@@ -1,5 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Fiber, Layer, Logger, Option, Redacted, Stream } from "effect"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  Option,
+  Redacted,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import { TestClock } from "effect/testing"
 import * as Readiness from "../../src/app/Readiness.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
@@ -9,10 +20,11 @@ import { Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
 import { Health } from "../../src/ops/Health.ts"
 import { BotRunner } from "../../src/session/BotRunner.ts"
+import { preferred, Replicas } from "../../src/session/Replicas.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { BotPort, BotRecorder, Unauthorized } from "../../src/telegram/BotPort.ts"
-import { Bots } from "../../src/telegram/Bots.ts"
+import { Bots, botName } from "../../src/telegram/Bots.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 
@@ -39,13 +51,40 @@ const locks = (change: (store: LockStore) => Partial<LockStore> = () => ({}), sh
 const runner = (
   poll: Intake["Service"]["receive"],
   below: Layer.Layer<never> = Layer.empty,
-  leases: Layer.Layer<Locks> = locks()
+  leases: Layer.Layer<Locks> = locks(),
+  replicas: Layer.Layer<Replicas> = Replicas.layerSole
 ) =>
   BotRunner.layer.pipe(
     Layer.provideMerge(below),
-    Layer.provideMerge(Layer.mergeAll(intake(poll), outbox, bots, BotPort.layerRecording, leases)),
+    Layer.provideMerge(Layer.mergeAll(intake(poll), outbox, bots, BotPort.layerRecording, leases, replicas)),
     Layer.provideMerge(TaskManager.layer)
   )
+
+/** Processes with one lock store between them, of which no two may poll at a time. */
+const processes = Effect.fnUntraced(function* (replicas: (name: string) => Layer.Layer<Replicas>) {
+  const running: Array<string> = []
+  const store = yield* makeMemoryStore
+  const poll = (name: string) => () =>
+    Effect.sync(() => {
+      assert.isEmpty(running)
+      running.push(name)
+    }).pipe(
+      Effect.andThen(Effect.never),
+      Effect.ensuring(Effect.sync(() => running.splice(running.indexOf(name), 1)))
+    )
+  const started = (name: string) =>
+    Effect.gen(function* () {
+      yield* (yield* BotRunner).start(bot, menus)
+      return yield* Effect.never
+    }).pipe(
+      Effect.provide(
+        runner(poll(name), Layer.empty, locks(undefined, { ...store, owner: name }), replicas(name)),
+        { local: true }
+      ),
+      Effect.forkChild({ startImmediately: true })
+    )
+  return { running, started }
+})
 
 const refusing: Intake["Service"]["receive"] = () => Effect.fail(new Unauthorized({ method: "getUpdates" }))
 
@@ -117,26 +156,7 @@ describe("BotRunner", () => {
 
   it.effect("of two processes one runs the bot, and the other when that has ended", () =>
     Effect.gen(function* () {
-      const running: Array<string> = []
-      const store = yield* makeMemoryStore
-      const process = (name: string) =>
-        runner(
-          () =>
-            Effect.sync(() => {
-              assert.isEmpty(running)
-              running.push(name)
-            }).pipe(
-              Effect.andThen(Effect.never),
-              Effect.ensuring(Effect.sync(() => running.splice(running.indexOf(name), 1)))
-            ),
-          Layer.empty,
-          locks(undefined, { ...store, owner: name })
-        )
-      const started = (name: string) =>
-        Effect.gen(function* () {
-          yield* (yield* BotRunner).start(bot, menus)
-          return yield* Effect.never
-        }).pipe(Effect.provide(process(name), { local: true }), Effect.forkChild({ startImmediately: true }))
+      const { running, started } = yield* processes(() => Replicas.layerSole)
       const first = yield* started("first")
       yield* TestClock.adjust("1 second")
       yield* started("second")
@@ -145,6 +165,27 @@ describe("BotRunner", () => {
       yield* Fiber.interrupt(first)
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(running, ["second"])
+    })
+  )
+
+  it.effect("a replica that comes is given its bots, and never are two of them running one", () =>
+    Effect.gen(function* () {
+      const live = yield* SubscriptionRef.make<ReadonlyArray<string>>(["first"])
+      const { running, started } = yield* processes((name) => Layer.succeed(Replicas, { self: name, live }))
+      for (const name of ["first", "second", "third"]) yield* started(name)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(running, ["first"])
+      for (const all of [
+        ["first", "second", "third"],
+        ["second"],
+        ["third"],
+        ["second", "third"],
+        ["first"]
+      ]) {
+        yield* SubscriptionRef.set(live, all)
+        yield* TestClock.adjust("4 seconds")
+        assert.deepStrictEqual(running, [preferred(botName(bot), all)])
+      }
     })
   )
 

@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import type { IncomingUpdate } from "../../src/domain/IncomingMessage.ts"
+import { Lease, LockLost } from "../../src/lock/Locks.ts"
 import { Chats } from "../../src/telegram/Chats.ts"
 import {
   CallFailed,
@@ -33,6 +34,8 @@ interface Received {
 const world = Effect.fnUntraced(function* (options: {
   readonly receive?: (update: number, nth: number) => Effect.Effect<"stored" | "duplicate", UpdateNotStored>
   readonly admit?: (update: number) => Admission
+  /** What is different about the lease on the bot. */
+  readonly lease?: Partial<Lease["Service"]>
   /** What deleteWebhook comes to; nothing: it is done. */
   readonly remove?: Outcome
 }) {
@@ -96,7 +99,9 @@ const world = Effect.fnUntraced(function* (options: {
     Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats])
   )
   const intake = yield* Effect.provide(Intake, layer)
-  const poller = yield* Effect.forkChild(intake.receive(bot, botId))
+  const poller = yield* Effect.forkChild(
+    Effect.provideService(intake.receive(bot, botId), Lease, { ...Lease.sole, ...options.lease })
+  )
   return {
     intake,
     poller,
@@ -234,6 +239,21 @@ describe("polling", () => {
       yield* answer(batch(10))
       const exit = yield* Fiber.interrupt(poller).pipe(Effect.andThen(Fiber.await(poller)))
       assert.isTrue(Exit.hasInterrupts(exit))
+    })
+  )
+
+  it.effect("a process that was frozen while its lease ran out asks Telegram for nothing more", () =>
+    Effect.gen(function* () {
+      let over = false
+      const lost = new LockLost({ key: "bot", reason: "late" })
+      const { answer, offsets } = yield* world({
+        lease: { check: Effect.suspend(() => (over ? Effect.fail(lost) : Effect.void)) }
+      })
+      yield* answer(batch(1))
+      assert.deepStrictEqual(offsets(), [undefined, 2])
+      over = true
+      yield* answer(batch(2))
+      assert.deepStrictEqual(offsets(), [undefined, 2])
     })
   )
 
