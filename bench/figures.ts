@@ -134,15 +134,16 @@ export const startFigures = ({ first, later, memory, postgres, cpu }: StartFigur
 /** The first is ours without the fence, the second ours with it; the others are the peers. */
 export const lockFigures = (all: ReadonlyArray<LockFigures>) => {
   const [bare, , ...peers] = all
-  const fastest = Math.max(...peers.map(({ perSecond }) => perSecond))
+  const perSecond = ({ rounds }: LockFigures) => median(rounds)
+  const fastest = peers.reduce((best, peer) => (perSecond(peer) > perSecond(best) ? peer : best))
   const quickest = Math.min(...peers.map(({ contendedP99 }) => contendedP99))
-  const share = bare!.perSecond / fastest
+  const share = median(bare!.rounds.map((one, round) => one / fastest.rounds[round]!))
   const part = bare!.contendedP99 / quickest
   return [
     ...all.flatMap((one) => [
       beside(
         `lock taken and given back: ${one.name}`,
-        `${rate(one.perSecond)} (p50 ${one.p50.toFixed(2)} ms, p99 ${one.p99.toFixed(2)} ms)`
+        `${rate(perSecond(one))} (p50 ${one.p50.toFixed(2)} ms, p99 ${one.p99.toFixed(2)} ms)`
       ),
       beside(
         `… fifty at once: ${one.name}`,
@@ -150,7 +151,7 @@ export const lockFigures = (all: ReadonlyArray<LockFigures>) => {
       )
     ]),
     {
-      what: "… without the fence, to the faster peer",
+      what: "… without the fence, to the faster peer, round by round",
       measured: `${share.toFixed(2)} times`,
       wanted: ">= 0.9 times",
       reached: share >= 0.9

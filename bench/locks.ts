@@ -15,7 +15,8 @@ import { median, quantile } from "./Report.ts"
 
 export interface LockFigures {
   readonly name: string
-  readonly perSecond: number
+  /** Uncontended, one a round; the rounds of all took turns. */
+  readonly rounds: ReadonlyArray<number>
   /** Milliseconds from asking until the lock was given back, uncontended. */
   readonly p50: number
   readonly p99: number
@@ -32,51 +33,48 @@ const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 const atOnce = 50
 
-const measure = Effect.fnUntraced(function* (
-  name: string,
-  cycle: Cycle,
-  options: { readonly cycles: number; readonly each: number }
-) {
-  const one = Effect.gen(function* () {
-    const begin = yield* now
-    yield* cycle("free", Effect.void)
-    return (yield* now) - begin
+/** So many cycles in a row are one round; the rounds take turns, so that what else the machine does meets all. */
+const inARound = 50
+const warmUp = 2_000
+
+const uncontended = (cycle: Cycle, cycles: number) =>
+  Effect.gen(function* () {
+    const began = yield* now
+    const each = yield* Effect.replicateEffect(
+      Effect.gen(function* () {
+        const begin = yield* now
+        yield* cycle("free", Effect.void)
+        return (yield* now) - begin
+      }),
+      cycles
+    )
+    return { each, perSecond: (cycles * 1000) / ((yield* now) - began) }
   })
-  yield* Effect.replicateEffect(one, 200)
-  const began = yield* now
-  const free = yield* Effect.replicateEffect(one, options.cycles)
-  const perSecond = (options.cycles * 1000) / ((yield* now) - began)
-  const waits: Array<number> = []
-  const wanted = yield* now
-  yield* Effect.forEach(
-    Array.from({ length: atOnce }),
-    () =>
-      Effect.replicateEffect(
-        Effect.gen(function* () {
-          const begin = yield* now
-          yield* cycle(
-            "wanted",
-            Effect.map(now, (time) => void waits.push(time - begin))
-          )
-        }),
-        options.each
-      ),
-    { concurrency: "unbounded", discard: true }
-  )
-  return {
-    name,
-    perSecond,
-    p50: median(free),
-    p99: quantile(free, 0.99),
-    contendedP50: median(waits),
-    contendedP99: quantile(waits, 0.99),
-    contendedPerSecond: (waits.length * 1000) / ((yield* now) - wanted)
-  } satisfies LockFigures
-})
+
+const contended = (cycle: Cycle, each: number) =>
+  Effect.gen(function* () {
+    const waits: Array<number> = []
+    const wanted = yield* now
+    const one = Effect.gen(function* () {
+      const begin = yield* now
+      yield* cycle(
+        "wanted",
+        Effect.map(now, (time) => void waits.push(time - begin))
+      )
+    })
+    yield* Effect.all(
+      Array.from({ length: atOnce }, () => Effect.replicateEffect(one, each)),
+      {
+        concurrency: "unbounded",
+        discard: true
+      }
+    )
+    return { waits, perSecond: (waits.length * 1000) / ((yield* now) - wanted) }
+  })
 
 const ours = Effect.fnUntraced(function* (fences: Fences["Service"] | undefined) {
   const { url } = yield* TestRedis
-  const locks = makeLocks(yield* makeRedisStore({ url }), fences)
+  const locks = yield* makeLocks(yield* makeRedisStore({ url }), fences)
   return (name: string, held: Effect.Effect<void>) => locks.withLease({ tenant: defaultTenant, name })(held)
 })
 
@@ -123,7 +121,26 @@ export const locks = Effect.fn("bench.locks")(function* (options: {
     ["`redlock`", yield* redlock],
     ["`redis-semaphore`", yield* semaphore]
   ] as const satisfies ReadonlyArray<readonly [string, Cycle]>
-  return yield* Effect.forEach(cycles, ([name, cycle]) => measure(name, cycle, options))
+  yield* Effect.forEach(cycles, ([, cycle]) => uncontended(cycle, warmUp), { discard: true })
+  const rounds = yield* Effect.replicateEffect(
+    Effect.forEach(cycles, ([, cycle]) => uncontended(cycle, inARound)),
+    options.cycles / inARound
+  )
+  return yield* Effect.forEach(cycles, ([name, cycle], which) =>
+    Effect.map(contended(cycle, options.each), ({ perSecond, waits }) => {
+      const mine = rounds.map((round) => round[which]!)
+      const free = mine.flatMap(({ each }) => each)
+      return {
+        name,
+        rounds: mine.map((round) => round.perSecond),
+        p50: median(free),
+        p99: quantile(free, 0.99),
+        contendedP50: median(waits),
+        contendedP99: quantile(waits, 0.99),
+        contendedPerSecond: perSecond
+      } satisfies LockFigures
+    })
+  )
 }, Effect.scoped)
 
 export const lockServers = TestRedis.layer.pipe(Layer.provideMerge(Fences.layer))

@@ -2,7 +2,7 @@
  * How a lease is acquired, kept and lost, over any store that can compare and expire: lock, then fence committed,
  * then a renewal that succeeded, in that order. Times are monotonic and in milliseconds.
  */
-import { Clock, Duration, Effect, Exit, Latch, Metric, Random, type Scope } from "effect"
+import { Duration, Effect, Exit, Latch, Metric, Random, type Scope } from "effect"
 import type { Fences } from "./Fences.ts"
 import {
   Lease,
@@ -14,7 +14,8 @@ import {
   type LocksUnavailable,
   lockName
 } from "./Locks.ts"
-import { leasesHeld, leasesLost, leaseWait } from "./metrics.ts"
+import { leasesLost, leaseWait } from "./metrics.ts"
+import { check, type Holding, left, lost, makeRenewal, now } from "./Renewal.ts"
 
 /** What became of an attempt to take a lock. */
 export type Attempt =
@@ -44,16 +45,7 @@ export const placeKept = 3_000
 /** A call to wake up can be lost: without one the lock is asked for this often. */
 const askEvery = 1_000
 
-/** After a third of its life a lease is renewed, after two thirds its holder must have stopped. */
-export const leasePlan = (ttl: number) => ({
-  renewEvery: ttl / 3,
-  trustedFor: (ttl * 2) / 3,
-  again: ttl / 30
-})
-
 const defaultTtl = Duration.seconds(15)
-
-const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /** The owner a token of any process names. */
 export const ownerOf = (token: string): string => token.slice(0, token.lastIndexOf("/"))
@@ -78,23 +70,10 @@ export const makeCalls = () => {
   }
 }
 
-/** One holding of a lock. */
-interface Holding {
-  readonly key: LockKey
-  readonly name: string
-  readonly token: string
-  readonly ttl: number
-  /** When the last renewal that was acknowledged was sent. */
-  renewed: number
-}
-
-const left = ({ renewed, ttl }: Holding, time: number) => renewed + leasePlan(ttl).trustedFor - time
-
 /** Without `fences` a lease has none (0): it then saves double work, and protects nothing. */
-export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
+export const makeLocks = Effect.fnUntraced(function* (store: LockStore, fences?: Fences["Service"]) {
+  const whileKept = yield* makeRenewal(store)
   let holdings = 0
-  const lost = ({ name }: Holding, reason: string) => new LockLost({ key: name, reason })
-  const late = "no renewal was acknowledged in time"
 
   const held = (key: string, { owner, expiresIn }: Extract<Attempt, { _tag: "Held" }>) =>
     new LockHeld({ key, owner, expiresIn })
@@ -125,17 +104,14 @@ export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
     }
   }, Effect.scoped)
 
-  const take = Effect.fnUntraced(function* (name: string, token: string, ttl: number, patience: number) {
-    const sent = yield* now
-    const attempt = yield* store.acquire(name, token, { ttl, turn: patience > 0 ? "wait" : "once" })
-    if (attempt._tag === "Taken") return sent
-    return patience > 0 ? yield* wait(name, token, ttl, sent + patience) : yield* held(name, attempt)
-  })
-
-  const acquire = Effect.fnUntraced(function* (key: LockKey, token: string, ttl: number, wait: number) {
+  const acquire = Effect.fnUntraced(function* (
+    { key, name, token, ttl }: Omit<Holding, "renewed">,
+    patience: number
+  ) {
     const begun = yield* now
-    const name = lockName(key)
-    const renewed = yield* take(name, token, ttl, wait)
+    const attempt = yield* store.acquire(name, token, { ttl, turn: patience > 0 ? "wait" : "once" })
+    if (attempt._tag === "Held" && patience <= 0) return yield* held(name, attempt)
+    const renewed = attempt._tag === "Taken" ? begun : yield* wait(name, token, ttl, begun + patience)
     const holding: Holding = { key, name, token, ttl, renewed }
     if (fences === undefined) return { holding, fence: 0 }
     const fence = yield* fences.next(key)
@@ -149,74 +125,33 @@ export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
     return { holding, fence }
   })
 
-  /** Renews for as long as it is held; fails when it is lost. */
-  const keep = Effect.fnUntraced(function* (holding: Holding) {
-    const { name, token, ttl } = holding
-    const plan = leasePlan(ttl)
-    let next = holding.renewed + plan.renewEvery
-    let failing = false
-    while (true) {
-      yield* Effect.sleep(Math.max(next - (yield* now), 0))
-      const sent = yield* now
-      if (left(holding, sent) <= 0) return yield* lost(holding, late)
-      const renewed = yield* store.renew(name, token, ttl).pipe(
-        Effect.timeout(left(holding, sent)),
-        Effect.catchTag(["LocksUnavailable", "TimeoutError"], (error) =>
-          Effect.as(
-            failing
-              ? Effect.void
-              : Effect.logWarning(`The lease on ${name} is not renewed: ${error.message}`),
-            undefined
-          )
-        )
-      )
-      if (renewed === false) return yield* lost(holding, "another holds it, or the lock store forgot it")
-      failing = renewed === undefined
-      if (renewed) holding.renewed = sent
-      next = renewed
-        ? sent + plan.renewEvery
-        : Math.min((yield* now) + plan.again, holding.renewed + plan.trustedFor)
-    }
-  })
-
-  const check = (holding: Holding) =>
-    Effect.flatMap(now, (time) => (left(holding, time) > 0 ? Effect.void : Effect.fail(lost(holding, late))))
-
   const run = <A, E, R>(
     key: LockKey,
     options: LeaseOptions & { readonly wait: number },
     effect: Effect.Effect<A, E, R>
   ) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const ttl = Duration.toMillis(Duration.fromInputUnsafe(options.ttl ?? defaultTtl))
-        const token = `${store.owner}/${++holdings}`
-        // An answer may be lost on its way: what was taken under this token is given back whatever is known of it.
-        const { fence, holding } = yield* Effect.onError(
-          restore(acquire(key, token, ttl, options.wait)),
-          () => giveBack({ name: lockName(key), token })
-        )
-        yield* Metric.modify(leasesHeld, 1)
+    Effect.uninterruptibleMask((restore) => {
+      const wanted = {
+        key,
+        name: lockName(key),
+        token: `${store.owner}/${++holdings}`,
+        ttl: Duration.toMillis(Duration.fromInputUnsafe(options.ttl ?? defaultTtl))
+      }
+      // An answer may be lost on its way: what was taken under this token is given back whatever is known of it.
+      const acquired = Effect.onError(restore(acquire(wanted, options.wait)), () => giveBack(wanted))
+      return Effect.flatMap(acquired, ({ fence, holding }) => {
         const lease = Lease.of({
           key,
           fence,
           remaining: Effect.map(now, (time) => left(holding, time)),
           check: check(holding)
         })
-        const exit = yield* Effect.exit(
-          restore(
-            Effect.raceFirst(Effect.provideService(effect, Lease, lease), keep(holding)).pipe(
-              // It may have ended between the lease and the moment we could see that.
-              Effect.tap(() => check(holding))
-            )
-          )
+        return Effect.onExit(
+          whileKept(holding, Effect.provideService(effect, Lease, lease), restore),
+          (exit) => Effect.andThen(giveBack(holding), Exit.isFailure(exit) ? noteLoss(exit) : Effect.void)
         )
-        yield* Metric.modify(leasesHeld, -1)
-        yield* giveBack(holding)
-        if (Exit.isFailure(exit)) yield* noteLoss(exit)
-        return yield* exit
       })
-    )
+    })
 
   return Locks.of({
     withLease: (key, options) => (effect) =>
@@ -233,7 +168,7 @@ export const makeLocks = (store: LockStore, fences?: Fences["Service"]) => {
       ),
     tryLease: (key, options) => (effect) => run(key, { ...options, wait: 0 }, effect)
   })
-}
+})
 
 const noteLoss = (exit: Exit.Failure<unknown, unknown>) =>
   Effect.forEach(

@@ -78,6 +78,6 @@ export const makeMemoryStore = Effect.gen(function* () {
 export const layer: Layer.Layer<Locks, never, Fences> = Layer.effect(
   Locks,
   Effect.gen(function* () {
-    return makeLocks(yield* makeMemoryStore, yield* Fences)
+    return yield* makeLocks(yield* makeMemoryStore, yield* Fences)
   })
 )

@@ -12,12 +12,9 @@ import { Locks, LocksUnavailable } from "./Locks.ts"
 import { lockClockAlarms } from "./metrics.ts"
 import { connect, noAnswer } from "./RedisConnection.ts"
 
-/** KEYS: lock, line (by arrival), alive (by the time a place lapses). */
-const keysOf = (name: string) => [
-  `zapiska:{${name}}:lock`,
-  `zapiska:{${name}}:line`,
-  `zapiska:{${name}}:alive`
-]
+/** KEYS: lock, line (by arrival). Beside the line, in `alive`, is until when each place in it is kept. */
+const keysOf = (name: string) => [`zapiska:{${name}}:lock`, `zapiska:{${name}}:line`] as const
+const alive = `local alive = KEYS[2] .. ':alive'`
 const channelOf = (owner: string) => `zapiska:calls:${owner}`
 
 /** Calls whoever is first in the line: the part of a token before its last slash names the process. */
@@ -29,22 +26,22 @@ end`
 
 /** ARGV: token, lifetime, "wait" or "once", how long a place is kept. Returns taken, holder or head, time left. */
 const acquireScript = `${callNext}
-local holder = redis.call('GET', KEYS[1])
-local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if (not holder or holder == ARGV[1]) and not head then
+if redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return {1}
 end
+local holder = redis.call('GET', KEYS[1])
+${alive}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', now)) do
   redis.call('ZREM', KEYS[2], gone)
-  redis.call('ZREM', KEYS[3], gone)
+  redis.call('ZREM', alive, gone)
 end
-head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 if (not holder or holder == ARGV[1]) and (not head or head == ARGV[1]) then
   redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', alive, ARGV[1])
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return {1}
 end
@@ -53,9 +50,9 @@ if ARGV[3] == 'wait' then
     local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
     redis.call('ZADD', KEYS[2], (last or 0) + 1, ARGV[1])
   end
-  redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
+  redis.call('ZADD', alive, now + ARGV[4], ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[4] * 2)
-  redis.call('PEXPIRE', KEYS[3], ARGV[4] * 2)
+  redis.call('PEXPIRE', alive, ARGV[4] * 2)
 end
 if not holder then callNext() end
 return {0, holder or head, holder and redis.call('PTTL', KEYS[1]) or 0}`
@@ -67,8 +64,10 @@ return 1`
 
 const releaseScript = `${callNext}
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.call('EXISTS', KEYS[2]) == 0 then return 1 end
+${alive}
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', alive, ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 0 then callNext() end
 return 1`
 
@@ -93,9 +92,9 @@ export const makeRedisStore = Effect.fnUntraced(function* (options: LocksRedisOp
   const unique = yield* Random.nextIntBetween(0, 36 ** 6)
   const owner = `${hostname()}:${process.pid}:${unique.toString(36)}`
   const redis = yield* connect(url)
-  redis.defineCommand("zapiskaAcquire", { numberOfKeys: 3, lua: acquireScript })
+  redis.defineCommand("zapiskaAcquire", { numberOfKeys: 2, lua: acquireScript })
   redis.defineCommand("zapiskaRenew", { numberOfKeys: 1, lua: renewScript })
-  redis.defineCommand("zapiskaRelease", { numberOfKeys: 3, lua: releaseScript })
+  redis.defineCommand("zapiskaRelease", { numberOfKeys: 2, lua: releaseScript })
   const scripts = redis as Redis & Scripts
   const calls = makeCalls()
   const listener = yield* connect(url)
@@ -128,21 +127,24 @@ export const makeRedisStore = Effect.fnUntraced(function* (options: LocksRedisOp
         )
 
   const acquire: LockStore["acquire"] = (name, token, { ttl, turn }) =>
-    Effect.gen(function* () {
-      const [taken, holder = "", time = 0] = yield* asked(name, () =>
-        scripts.zapiskaAcquire(...keysOf(name), token, Math.ceil(ttl), turn, placeKept)
-      )
-      if (taken === 1) return { _tag: "Taken" } satisfies Attempt
-      yield* alarm(name, time)
-      return { _tag: "Held", owner: ownerOf(holder), expiresIn: Math.max(time, 0) } satisfies Attempt
-    })
+    Effect.flatMap(
+      asked(name, () => scripts.zapiskaAcquire(...keysOf(name), token, Math.ceil(ttl), turn, placeKept)),
+      ([taken, holder = "", time = 0]): Effect.Effect<Attempt> =>
+        taken === 1
+          ? Effect.succeed({ _tag: "Taken" })
+          : Effect.as(alarm(name, time), {
+              _tag: "Held",
+              owner: ownerOf(holder),
+              expiresIn: Math.max(time, 0)
+            })
+    )
 
   return {
     owner,
     acquire,
     renew: (name, token, ttl) =>
       Effect.map(
-        asked(name, () => scripts.zapiskaRenew(keysOf(name)[0]!, token, Math.ceil(ttl))),
+        asked(name, () => scripts.zapiskaRenew(keysOf(name)[0], token, Math.ceil(ttl))),
         (renewed) => renewed === 1
       ),
     release: (name, token) =>
@@ -155,6 +157,6 @@ export const layer = (options: LocksRedisOptions): Layer.Layer<Locks, never, Fen
   Layer.effect(
     Locks,
     Effect.gen(function* () {
-      return makeLocks(yield* makeRedisStore(options), yield* Fences)
+      return yield* makeLocks(yield* makeRedisStore(options), yield* Fences)
     })
   )

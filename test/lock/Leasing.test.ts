@@ -3,10 +3,11 @@ import { Clock, Effect, Exit, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
-import { type LockStore, leasePlan, makeLocks } from "../../src/lock/Leasing.ts"
+import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
 import { Lease, LockLost, LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
 import { leasesHeld } from "../../src/lock/metrics.ts"
+import { leasePlan } from "../../src/lock/Renewal.ts"
 
 const key = { tenant: defaultTenant, name: "thing" }
 const name = "default/thing"
@@ -19,7 +20,7 @@ const world = (change: (store: LockStore) => Partial<LockStore>, stall?: Effect.
     const store = yield* makeMemoryStore
     let fence = 0
     const fences = Fences.of({ next: () => Effect.as(stall ?? Effect.void, ++fence) })
-    return { store, locks: makeLocks({ ...store, ...change(store) }, fences) }
+    return { store, locks: yield* makeLocks({ ...store, ...change(store) }, fences) }
   })
 
 const isLost = (exit: Exit.Exit<unknown, unknown>) =>
@@ -65,6 +66,30 @@ describe("a lease", () => {
       })
       yield* TestClock.adjust(leasePlan(ttl).trustedFor)
       isLost(yield* Fiber.join(fiber))
+    })
+  )
+
+  it.effect("is renewed in its own time, however long those before it live", () =>
+    Effect.gen(function* () {
+      const renewed: Array<string> = []
+      const { locks } = yield* world((store) => ({
+        renew: (...args) => Effect.tap(store.renew(...args), () => Effect.sync(() => renewed.push(args[0])))
+      }))
+      const hold = (name: string, ttl: number) =>
+        Effect.forkChild(locks.withLease({ tenant: defaultTenant, name }, { ttl })(Effect.never), {
+          startImmediately: true
+        })
+      yield* hold("long", 15_000)
+      const short = yield* hold("short", 3_000)
+      renewed.length = 0
+      yield* TestClock.adjust(leasePlan(3_000).renewEvery)
+      assert.deepStrictEqual(renewed, ["default/short"])
+      yield* TestClock.adjust(leasePlan(15_000).renewEvery)
+      assert.isUndefined(short.pollUnsafe())
+      assert.deepStrictEqual(
+        renewed.filter((name) => name === "default/long"),
+        ["default/long"]
+      )
     })
   )
 

@@ -15,9 +15,10 @@ import { TestClock } from "effect/testing"
 import * as Readiness from "../../src/app/Readiness.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
-import { type LockStore, leasePlan, makeLocks } from "../../src/lock/Leasing.ts"
+import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
 import { Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
+import { leasePlan } from "../../src/lock/Renewal.ts"
 import { Health } from "../../src/ops/Health.ts"
 import { BotRunner } from "../../src/session/BotRunner.ts"
 import { preferred, Replicas } from "../../src/session/Replicas.ts"
@@ -43,7 +44,10 @@ const locks = (change: (store: LockStore) => Partial<LockStore> = () => ({}), sh
     Effect.gen(function* () {
       const store = shared ?? (yield* makeMemoryStore)
       let fence = 0
-      return makeLocks({ ...store, ...change(store) }, Fences.of({ next: () => Effect.sync(() => ++fence) }))
+      return yield* makeLocks(
+        { ...store, ...change(store) },
+        Fences.of({ next: () => Effect.sync(() => ++fence) })
+      )
     })
   )
 
