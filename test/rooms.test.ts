@@ -34,7 +34,7 @@ const allowed = new Map<string, ReadonlySet<string>>([
 const keepers: ReadonlyArray<readonly [name: RegExp, rooms: ReadonlyArray<string>]> = [
   [/^grammy$/, ["telegram"]],
   [/^grammy\/types$/, ["telegram", "sandbox"]],
-  [/^@mtcute\//, ["telegram"]],
+  [/^@(?:mtcute|fuman)\//, ["telegram"]],
   [/^(?:@effect\/sql-|pg$|postgres$)/, ["store"]],
   [/^ioredis$/, ["lock"]]
 ]
@@ -75,5 +75,24 @@ describe("the rooms", () => {
         .map((name) => ({ path, name }))
     )
     assert.deepStrictEqual(strays, [])
+  })
+
+  it("load mtcute only when an account connects", () => {
+    const statically = (path: string) =>
+      [...readFileSync(join(source, path), "utf8").matchAll(/^(?:import|export|\}) .*?from "([^"]+)"/gm)].map(
+        (match) => match[1]!
+      )
+    const behind = (path: string) => path.startsWith("telegram/mtproto/")
+    const eager = files.filter(
+      (path) =>
+        !behind(path) &&
+        statically(path).some(
+          (name) =>
+            /^@(?:mtcute|fuman)\//.test(name) ||
+            (name.startsWith(".") && behind(normalize(join(dirname(path), name))))
+        )
+    )
+    assert.isTrue(files.some(behind))
+    assert.deepStrictEqual(eager, [])
   })
 })

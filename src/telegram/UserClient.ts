@@ -129,7 +129,10 @@ export interface UserSession {
 
   readonly exportSession: Effect.Effect<Redacted.Redacted<string>, UserError>
   readonly exportPeers: Effect.Effect<Redacted.Redacted<Uint8Array>>
+}
 
+/** What a logged-in account reads. */
+export interface UserReading {
   /** Channels and groups the account is in. */
   readonly chats: Stream.Stream<FollowableChat, UserError>
   /**
