@@ -43,6 +43,7 @@ import { Permission } from "../telegram/Permission.ts"
 import { Streaming } from "../telegram/Streaming.ts"
 import { Taking } from "../telegram/Taking.ts"
 import { Undelivered } from "../telegram/Undelivered.ts"
+import * as WebhookIntake from "../telegram/WebhookIntake.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import * as Http from "./Http.ts"
@@ -158,8 +159,13 @@ const conversations = Inbox.layer.pipe(
   Layer.provideMerge(engine)
 )
 
+/** Telegram is asked for updates, or told where they go. */
+const receiving = configured(({ telegram: { webhook } }) =>
+  webhook === undefined ? Intake.layer : WebhookIntake.layer(webhook)
+)
+
 const intake = BotRunner.layer.pipe(
-  Layer.provideMerge(Intake.layer),
+  Layer.provideMerge(receiving),
   Layer.provideMerge(Taking.layer),
   Layer.provide(Chats.layer)
 )

@@ -4,6 +4,7 @@
 import { resolve } from "node:path"
 import { Duration, Option, Redacted, Result, Schema } from "effect"
 import { scrubShapes } from "../ops/Scrub.ts"
+import { webhookPorts } from "../telegram/WebhookRules.ts"
 import { type Variable, type VariableName, variableNames, variables } from "./Variables.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -57,8 +58,11 @@ const contradictions = (environment: Environment, values: Values): ReadonlyArray
       })
   }
   needs("TELEGRAM_WEBHOOK_SECRET", "TELEGRAM_WEBHOOK_URL is set", given("TELEGRAM_WEBHOOK_URL"))
-  needs("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_URL is set", given("TELEGRAM_WEBHOOK_URL"))
+  if (values.TELEGRAM_WEBHOOK_URL !== undefined && values.TELEGRAM_API_ROOT === undefined)
+    problems.push(...notForTelegram(new URL(values.TELEGRAM_WEBHOOK_URL)))
   const clustered = given("CLUSTER_HOST") || given("CLUSTER_PORT")
+  // Replicas may have none but their tenants' bots.
+  needs("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_URL is set", given("TELEGRAM_WEBHOOK_URL") && !clustered)
   needs("CLUSTER_HOST", "CLUSTER_PORT is set", clustered)
   needs("CLUSTER_PORT", "CLUSTER_HOST is set", clustered)
   needs("DATABASE_URL", "a cluster shares one database", clustered)
@@ -80,6 +84,24 @@ const contradictions = (environment: Environment, values: Values): ReadonlyArray
       allowed: "a NOTE_WINDOW of at most NOTE_WINDOW_MAX"
     })
   return problems
+}
+
+/** A Bot API server of one's own delivers anywhere. */
+const notForTelegram = (url: URL): ReadonlyArray<Problem> => {
+  const port = url.port === "" ? "443" : url.port
+  const wrong =
+    url.protocol === "http:"
+      ? "it begins with http://, where Telegram delivers nothing"
+      : `its port is ${port}, where Telegram delivers nothing`
+  return url.protocol === "https:" && webhookPorts.includes(port)
+    ? []
+    : [
+        {
+          variable: "TELEGRAM_WEBHOOK_URL",
+          wrong,
+          allowed: `an address beginning with https://, on port ${webhookPorts.join(", ")}`
+        }
+      ]
 }
 
 const windowsOf = (values: Values) => ({

@@ -6,6 +6,7 @@ import type { HttpRouter } from "effect/http"
 import { AdminToken } from "../ops/HttpApi.ts"
 import { listen, serve } from "../ops/HttpServer.ts"
 import { opsRoutes, type PageLink } from "../ops/OpsRoutes.ts"
+import { webhookRoot } from "../telegram/WebhookRules.ts"
 import { adminLink, adminRoutes } from "./AdminApi.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { Secrets } from "./Secrets.ts"
@@ -34,7 +35,11 @@ export const routes = <E, R>(
   links: ReadonlyArray<PageLink>
 ) =>
   Layer.unwrap(
-    Effect.map(AppConfig, ({ http }) =>
-      serve(Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, more), [http.host, ...http.names])
+    Effect.map(AppConfig, ({ http, telegram: { webhook } }) =>
+      serve(
+        Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, more),
+        [http.host, ...http.names],
+        webhook === undefined ? [] : [{ name: new URL(webhook.url).hostname, below: webhookRoot }]
+      )
     )
   ).pipe(Layer.provide(adminToken))

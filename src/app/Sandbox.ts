@@ -12,6 +12,7 @@ import { KnowledgeUnreadable, SandboxKnowledge } from "../sandbox/SandboxKnowled
 import * as SandboxPage from "../sandbox/SandboxPage.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
 import { Bots } from "../telegram/Bots.ts"
+import * as WebhookDoor from "../telegram/WebhookDoor.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Http from "./Http.ts"
 
@@ -92,14 +93,18 @@ const link = { path: "/sandbox", words: "Sandbox: chat with your bot" } as const
 const page = (emulator: BotApiEmulator["Service"]) =>
   SandboxPage.layer.pipe(Layer.provide(knowledge), Layer.provide(Layer.succeed(BotApiEmulator, emulator)))
 
-/** What is served over HTTP, with the page that plays the person where there is a sandbox. */
+/** What is served over HTTP: with the page that plays the person where there is a sandbox, to Telegram where it calls. */
 export const doors = Layer.unwrap(
   Effect.gen(function* () {
-    const { http: settings } = yield* AppConfig
+    const {
+      http: settings,
+      telegram: { webhook }
+    } = yield* AppConfig
+    const telegram = webhook === undefined ? Layer.empty : WebhookDoor.routes(webhook)
     const sandbox = yield* Sandbox
     // Whoever opens the page is every person in it: it is for this machine only.
     return Option.isSome(sandbox) && isLoopback(settings.host)
-      ? Http.routes(page(sandbox.value), [link])
-      : Http.routes(Layer.empty, [])
+      ? Http.routes(Layer.merge(page(sandbox.value), telegram), [link])
+      : Http.routes(telegram, [])
   })
 )

@@ -84,15 +84,14 @@ export const variables = {
     read: users
   },
   TELEGRAM_WEBHOOK_URL: {
-    allowed: "an address beginning with https://",
-    withoutEffect: true,
-    read: webAddress(["https:"])
+    allowed: "the public address of this server, beginning with https://",
+    read: (value: string) =>
+      Option.filter(webAddress(["https:", "http:"])(value), (address) => !/[?#]/.test(address))
   },
   TELEGRAM_WEBHOOK_SECRET: {
-    allowed: "1 to 256 letters, digits, `-` or `_`",
+    allowed: "16 or more characters without spaces",
     secret: true,
-    withoutEffect: true,
-    read: secretMatching(/^[\w-]{1,256}$/)
+    read: secretMatching(/^[\x21-\x7e]{16,}$/)
   },
   DATA_DIR: { allowed: "a directory", read: anything },
   DATABASE_URL: {

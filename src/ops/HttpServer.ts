@@ -79,12 +79,20 @@ export const listen = ({
     })
   )
 
-const guard = (names: ReadonlyArray<string>) =>
+/** What this server is called by some and below one path only, such as the public name a proxy serves it under. */
+export interface Guest {
+  readonly name: string
+  readonly below: string
+}
+
+const guard = (names: ReadonlyArray<string>, guests: ReadonlyArray<Guest>) =>
   HttpRouter.middleware(
     (handle) =>
       Effect.gen(function* () {
-        const { headers } = yield* HttpServerRequest.HttpServerRequest
-        const reason = refusal({ host: headers.host, origin: headers.origin }, names)
+        const { headers, url } = yield* HttpServerRequest.HttpServerRequest
+        const here = guests.flatMap(({ name, below }) => (url.startsWith(below) ? [name] : []))
+        const known = [...names, ...here].map((name) => name.toLowerCase())
+        const reason = refusal({ host: headers.host, origin: headers.origin }, known)
         if (reason !== undefined) return HttpServerResponse.text(`${reason}\n`, { status: 403 })
         return HttpServerResponse.setHeaders(yield* handle, {
           "x-content-type-options": "nosniff",
@@ -98,8 +106,12 @@ const guard = (names: ReadonlyArray<string>) =>
  * Serves `routes` (Layers made with `HttpRouter`, merged) where `listen` listens. `names`: ours besides loopback, as
  * they are asked for behind a proxy or in a container network.
  */
-export const serve = <E, R>(routes: Layer.Layer<never, E, R>, names: ReadonlyArray<string>) =>
-  HttpRouter.serve(Layer.merge(routes, guard(names.map((name) => name.toLowerCase()))), {
+export const serve = <E, R>(
+  routes: Layer.Layer<never, E, R>,
+  names: ReadonlyArray<string>,
+  guests: ReadonlyArray<Guest> = []
+) =>
+  HttpRouter.serve(Layer.merge(routes, guard(names, guests)), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(

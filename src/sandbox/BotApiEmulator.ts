@@ -88,7 +88,7 @@ const make = Effect.fnUntraced(function* (options: EmulatorOptions) {
   )
   const polling = Polling.make(world, signals)
   const controls = People.make(world, polling, knobs, hub, advance)
-  deliver = yield* Webhooks.make(world)
+  deliver = yield* Webhooks.make(world, polling)
   const botCall = BotServer.make(world, polling, knobs)
   const control = ControlServer.make(world, controls, hub, { apiRoot, bot })
   yield* serve(route(botCall, control, options))

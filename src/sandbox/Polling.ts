@@ -55,6 +55,7 @@ export const make = (world: World, { awaited }: Signals) => {
   const pollers = new Map<number, Deferred.Deferred<void>>()
   const confirmedBefore = new Map<number, Array<UpdateRow>>()
 
+  /** What the bot has taken, by a poll or by its webhook. */
   const remember = (bot: number, rows: ReadonlyArray<UpdateRow>) => {
     const all = [...(confirmedBefore.get(bot) ?? []), ...rows.toSorted((a, b) => a.seq - b.seq)]
     confirmedBefore.set(bot, all.slice(-keptConfirmed))
@@ -171,5 +172,5 @@ export const make = (world: World, { awaited }: Signals) => {
   const confirmed = (bot: number, count: number): ReadonlyArray<UpdateRow> =>
     count <= 0 ? [] : (confirmedBefore.get(bot) ?? []).slice(-count)
 
-  return { getUpdates, confirmed }
+  return { getUpdates, confirmed, remember }
 }

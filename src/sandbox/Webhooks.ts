@@ -5,12 +5,8 @@
 import { Effect, FiberMap, Option, Result, Semaphore } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest } from "effect/http"
 import { saveWebhook, type Webhook, webhookOf } from "./methods/Settings.ts"
+import type { Polling, UpdateRow } from "./Polling.ts"
 import type { World } from "./World.ts"
-
-interface Pending {
-  readonly seq: number
-  readonly json: string
-}
 
 const firstPause = 1_000
 const longestPause = 60_000
@@ -27,7 +23,7 @@ const retryAfterMillis = (header: string | undefined): number | undefined =>
     : undefined
 
 /** Answers what to call when a bot has updates or a new webhook. */
-export const make = Effect.fnUntraced(function* (world: World) {
+export const make = Effect.fnUntraced(function* (world: World, { remember }: Polling) {
   const { storage } = world
   const client = yield* Effect.provide(HttpClient.HttpClient, FetchHttpClient.layer)
   const lanes = yield* FiberMap.make<string, void>()
@@ -35,7 +31,7 @@ export const make = Effect.fnUntraced(function* (world: World) {
   const free = yield* Semaphore.make(connections)
 
   /** Undefined when the bot took it, else how long to wait and why. */
-  const post = (webhook: Webhook, { json }: Pending, pause: number) =>
+  const post = (webhook: Webhook, { json }: UpdateRow, pause: number) =>
     HttpClientRequest.post(webhook.url).pipe(
       HttpClientRequest.setBody(HttpBody.text(json, "application/json")),
       HttpClientRequest.setHeaders(webhook.secret === undefined ? {} : { [secretHeader]: webhook.secret }),
@@ -53,17 +49,20 @@ export const make = Effect.fnUntraced(function* (world: World) {
       free.withPermits(1)
     )
 
-  const next = (bot: number, lane: string): Pending | undefined => {
+  const next = (bot: number, lane: string): UpdateRow | undefined => {
     storage.run("DELETE FROM updates WHERE bot = ? AND expires <= ?", bot, world.now())
-    return storage.get<Pending>(
-      "SELECT seq, json FROM updates WHERE bot = ? AND lane = ? ORDER BY seq LIMIT 1",
+    return storage.get<UpdateRow>(
+      "SELECT seq, id, lane, json, forced FROM updates WHERE bot = ? AND lane = ? ORDER BY seq LIMIT 1",
       bot,
       lane
     )
   }
 
-  const confirmed = (seq: number) =>
-    storage.commit(() => Result.succeed(storage.run("DELETE FROM updates WHERE seq = ?", seq)))
+  const confirmed = (bot: number, row: UpdateRow) =>
+    storage.commit(() => {
+      storage.afterCommit(() => remember(bot, [row]))
+      return Result.succeed(storage.run("DELETE FROM updates WHERE seq = ?", row.seq))
+    })
 
   const failed = (bot: number, webhook: Webhook, why: string) =>
     storage.commit(() => {
@@ -79,7 +78,7 @@ export const make = Effect.fnUntraced(function* (world: World) {
       if (webhook === undefined || pending === undefined) return
       const problem = yield* post(webhook, pending, pause)
       if (Option.isNone(problem)) {
-        yield* confirmed(pending.seq)
+        yield* confirmed(bot, pending)
         return yield* drain(bot, lane, firstPause)
       }
       yield* failed(bot, webhook, problem.value.why)
@@ -87,13 +86,21 @@ export const make = Effect.fnUntraced(function* (world: World) {
       return yield* drain(bot, lane, Math.min(pause * 2, longestPause))
     })
 
+  /** Where each bot's updates went last. */
+  const places = new Map<number, string>()
+
   const deliver = (bot: number): void => {
     const row = world.bot(bot)
-    if (row === undefined || webhookOf(row) === undefined) return
+    const webhook = row === undefined ? undefined : webhookOf(row)
+    if (webhook === undefined) return
+    // What could not be delivered to the old place is tried at the new one at once.
+    const place = `${webhook.url} ${webhook.secret ?? ""}`
+    const moved = places.get(bot) !== place
+    places.set(bot, place)
     const waiting = storage.all<{ lane: string }>("SELECT DISTINCT lane FROM updates WHERE bot = ?", bot)
     for (const { lane } of waiting) {
       const key = `${bot} ${lane}`
-      if (FiberMap.hasUnsafe(lanes, key)) continue
+      if (FiberMap.hasUnsafe(lanes, key) && !moved) continue
       // What came while the lane's last delivery ended starts it again.
       run(key, drain(bot, lane, firstPause)).addObserver((exit) => {
         if (exit._tag === "Success" && next(bot, lane) !== undefined) deliver(bot)

@@ -35,6 +35,23 @@ export const pollFailures = Metric.counter("poll_failures_total", {
 export const lastPollTime = Metric.gauge("poll_last_success_seconds", {
   description: "When Telegram last answered a poll, in seconds since 1970"
 })
+/** With `outcome`: taken, unauthorized, unreadable, too_large, busy, failed. */
+export const webhookRequests = Metric.counter("webhook_requests_total", {
+  description: "Requests to webhooks, by what became of them",
+  incremental: true
+})
+export const webhookPending = Metric.gauge("webhook_pending_updates", {
+  description: "Updates that wait at Telegram, of the bots this process holds, when last looked"
+})
+export const webhookErrors = Metric.counter("webhook_delivery_errors_total", {
+  description: "Failed deliveries Telegram told of, at most one a look",
+  incremental: true
+})
+/** With `reason`: wait, outage, refused. */
+export const webhookFailures = Metric.counter("webhook_call_failures_total", {
+  description: "Times a webhook could not be set or looked at, by reason",
+  incremental: true
+})
 
 /** A counter nobody has counted with is not shown; these say 0 from the start. */
 export const shown = Effect.forEach(

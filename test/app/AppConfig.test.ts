@@ -220,8 +220,26 @@ describe("AppConfig", () => {
     ],
     [
       "a webhook without a bot",
-      { TELEGRAM_WEBHOOK_URL: "https://x.example", TELEGRAM_WEBHOOK_SECRET: "s" },
+      { TELEGRAM_WEBHOOK_URL: "https://x.example", TELEGRAM_WEBHOOK_SECRET: "0123456789abcdef" },
       ["TELEGRAM_BOT_TOKEN"]
+    ],
+    [
+      "a webhook Telegram does not deliver to, by its protocol",
+      {
+        TELEGRAM_BOT_TOKEN: token,
+        TELEGRAM_WEBHOOK_URL: "http://x.example",
+        TELEGRAM_WEBHOOK_SECRET: "0123456789abcdef"
+      },
+      ["TELEGRAM_WEBHOOK_URL"]
+    ],
+    [
+      "a webhook Telegram does not deliver to, by its port",
+      {
+        TELEGRAM_BOT_TOKEN: token,
+        TELEGRAM_WEBHOOK_URL: "https://x.example:8080",
+        TELEGRAM_WEBHOOK_SECRET: "0123456789abcdef"
+      },
+      ["TELEGRAM_WEBHOOK_URL"]
     ],
     [
       "a cluster without the two shared servers",
@@ -263,16 +281,28 @@ describe("AppConfig", () => {
   it.effect("what has no effect yet is accepted and said", () =>
     Effect.gen(function* () {
       const config = yield* configOf({
-        TELEGRAM_BOT_TOKEN: token,
-        TELEGRAM_WEBHOOK_URL: "https://x.example",
-        TELEGRAM_WEBHOOK_SECRET: "quiet"
+        LLM_PROVIDER: "openai",
+        LLM_MODEL: "m",
+        LLM_API_KEY: "quiet"
       })
-      assert.strictEqual(config.telegram.webhook?.url, "https://x.example")
+      assert.strictEqual(config.model.name, "m")
       assert.deepStrictEqual(
         config.warnings.map((line) => line.split(" ")[0]),
-        ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"]
+        ["LLM_PROVIDER", "LLM_MODEL", "LLM_API_KEY"]
       )
       assert.notInclude(config.warnings.join(), "quiet")
+    })
+  )
+
+  it.effect("a webhook's address may be anywhere for a Bot API server of one's own", () =>
+    Effect.gen(function* () {
+      const config = yield* configOf({
+        TELEGRAM_BOT_TOKEN: token,
+        TELEGRAM_API_ROOT: "http://127.0.0.1:8081",
+        TELEGRAM_WEBHOOK_URL: "http://127.0.0.1:8080/",
+        TELEGRAM_WEBHOOK_SECRET: "0123456789abcdef"
+      })
+      assert.strictEqual(config.telegram.webhook?.url, "http://127.0.0.1:8080")
     })
   )
 

@@ -44,6 +44,38 @@ export const killed = (size: Size & { readonly hits: number; readonly messages: 
     minutes(size.minutes)
   )
 
+/** The places at which Telegram has not yet heard of what is stored, or hears that nothing is. */
+export const delivered = (size: Size) =>
+  it.live(
+    "with updates delivered to its webhook: killed, terminated and its PostgreSQL killed, every message is in one note",
+    () =>
+      Effect.gen(function* () {
+        const figures = yield* prove("delivered", {
+          seed: yield* chosenSeed,
+          by: "webhook",
+          updates: size.updates,
+          places: size.places,
+          doubts: "allowed",
+          ends: Effect.gen(function* () {
+            const named = yield* Effect.forEach(["stored", "stored", "committed"] as const, (name) =>
+              Effect.map(
+                Random.nextIntBetween(1, 12),
+                (count) => ({ _tag: "Failpoint", name, count }) satisfies End
+              )
+            )
+            return yield* Random.shuffle<End>([
+              ...named,
+              ...(yield* signals("SIGKILL", size.ends)),
+              ...(yield* signals("SIGTERM", size.ends)),
+              ...(yield* postgresKills(size.ends))
+            ])
+          })
+        })
+        assert.isAbove(figures.notes, size.notes)
+      }),
+    minutes(size.minutes)
+  )
+
 export const terminated = (size: Size) =>
   it.live(
     "interrupted by SIGTERM it exits within five seconds, and nobody sees anything twice",

@@ -30,6 +30,8 @@ export interface Campaign extends Inspected {
   readonly updates: number
   readonly places: number
   readonly ends: ReadonlyArray<End>
+  /** How updates come; by polls unless said otherwise. */
+  readonly by?: "webhook"
 }
 
 export interface Outcome {
@@ -111,6 +113,7 @@ export const live = (campaign: Campaign): Effect.Effect<Outcome, unknown, BotApi
         dataDir,
         emulator: telegram,
         env: environment,
+        ...(campaign.by === undefined ? {} : { webhookSecret: "0123456789abcdef" }),
         ...(failpoint === undefined ? {} : { failpoint })
       })
 

@@ -24,7 +24,11 @@ const extra = Layer.mergeAll(
   )
 )
 
-const server = serve(Layer.merge(opsRoutes([{ path: "/sandbox", words: "A chat & more" }]), extra), []).pipe(
+const server = serve(
+  Layer.merge(opsRoutes([{ path: "/sandbox", words: "A chat & more" }]), extra),
+  [],
+  [{ name: "Bot.Example", below: "/telegram/" }]
+).pipe(
   Layer.provideMerge(listen(options)),
   Layer.provideMerge(Layer.mergeAll(Health.layer, Scrubber.layer, processMetrics, Logger.layer([])))
 )
@@ -107,6 +111,16 @@ describe("the server", () => {
       const own = yield* localUrl
       assert.strictEqual((yield* ask("/", { origin: own.replace(/\/$/, "") })).status, 200)
       assert.strictEqual((yield* ask("/nowhere")).status, 404)
+    })
+  )
+
+  test(
+    "a guest's name is good below its own path only",
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask("/telegram/a/b", { host: "bot.example" })).status, 404)
+      for (const path of ["/", "/health/live", "/telegram", "/telegramm/a"])
+        assert.strictEqual((yield* ask(path, { host: "bot.example" })).status, 403, path)
+      assert.strictEqual((yield* ask("/telegram/a/b", { host: "evil.example" })).status, 403)
     })
   )
 

@@ -68,6 +68,8 @@ export interface ApplicationOptions {
   /** Absent: the sandbox in the process itself. */
   readonly emulator?: Pick<BotApiEmulator["Service"], "apiRoot" | "bot">
   readonly env?: Readonly<Record<string, string>>
+  /** Its updates come by webhook, proved with this. */
+  readonly webhookSecret?: string
   /** Kills itself with -9 when it gets to this place for the `count`th time. */
   readonly failpoint?: { readonly name: string; readonly count: number }
 }
@@ -109,6 +111,12 @@ export const launch = Effect.fnUntraced(function* (options: ApplicationOptions) 
                 TELEGRAM_BOT_TOKEN: emulator.bot.token,
                 TELEGRAM_API_ROOT: emulator.apiRoot,
                 TELEGRAM_ALLOWED_USERS: "*"
+              }),
+          ...(options.webhookSecret === undefined
+            ? {}
+            : {
+                TELEGRAM_WEBHOOK_URL: `http://127.0.0.1:${port}`,
+                TELEGRAM_WEBHOOK_SECRET: options.webhookSecret
               }),
           ...(failpoint === undefined ? {} : { FAILPOINT: `${failpoint.name}:${failpoint.count}` }),
           ...options.env

@@ -47,10 +47,12 @@ export class Assistant extends Context.Service<
 >()("test/Assistant") {
   /** Windows close after two seconds: enough for a burst on a machine that is busy. */
   static readonly layer = (
-    options: Partial<EmulatorOptions> & Pick<ApplicationOptions, "env"> = {}
+    options: Partial<EmulatorOptions> & Pick<ApplicationOptions, "env" | "webhookSecret"> = {}
   ): Layer.Layer<Assistant | BotApiEmulator> => {
-    const { env, ...emulator } = options
-    return Layer.effect(Assistant, make(env)).pipe(Layer.provideMerge(emulatorLayer(emulator)))
+    const { env, webhookSecret, ...emulator } = options
+    return Layer.effect(Assistant, make(env, webhookSecret === undefined ? {} : { webhookSecret })).pipe(
+      Layer.provideMerge(emulatorLayer(emulator))
+    )
   }
 }
 
@@ -69,10 +71,14 @@ const noteOf = (path: string, text: string): NoteFile => {
   }
 }
 
-const make = Effect.fnUntraced(function* (env: ApplicationOptions["env"]) {
+const make = Effect.fnUntraced(function* (
+  env: ApplicationOptions["env"],
+  options: Pick<ApplicationOptions, "webhookSecret">
+) {
   const emulator = yield* BotApiEmulator
   const dataDir = yield* temporaryDirectory
   const application = yield* start({
+    ...options,
     dataDir,
     emulator,
     env: { NOTE_WINDOW: "2 seconds", NOTE_WINDOW_MAX: "20 seconds", ...env }

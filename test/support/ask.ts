@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: string
 }
 
-export const ask = (path: string, headers: Record<string, string> = {}, method = "GET") =>
+export const ask = (path: string, headers: Record<string, string> = {}, method = "GET", body?: string) =>
   Effect.flatMap(localUrl, (base) =>
     Effect.callback<Answer, Error>((resume) => {
       const sent = request(new URL(path, base), { method, headers, agent: false }, (response) => {
@@ -26,6 +26,6 @@ export const ask = (path: string, headers: Record<string, string> = {}, method =
         )
       })
       sent.on("error", (error) => resume(Effect.fail(error)))
-      sent.end()
+      sent.end(body)
     })
   )
