@@ -37,6 +37,8 @@ import { Chats } from "../telegram/Chats.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
 import { Intake } from "../telegram/Intake.ts"
+import { Invites } from "../telegram/Invites.ts"
+import { Members } from "../telegram/Members.ts"
 import { Outbox } from "../telegram/Outbox.ts"
 import { Pacer } from "../telegram/Pacer.ts"
 import { Permission } from "../telegram/Permission.ts"
@@ -114,13 +116,16 @@ const permission = Layer.unwrap(
   Effect.gen(function* () {
     const { cluster, telegram } = yield* AppConfig
     const { key } = yield* Secrets
-    const sandboxed =
-      cluster === undefined && telegram.botToken === undefined && telegram.allowedUsers === "claim"
     // Everybody in the sandbox is the person in front of it.
-    const allowed = sandboxed ? "everyone" : telegram.allowedUsers
-    return Permission.layer({ allowed, digestKey: key })
+    const sandboxed = cluster === undefined && telegram.botToken === undefined
+    const allowed = sandboxed && telegram.allowedUsers === "claim" ? "everyone" : telegram.allowedUsers
+    return Permission.layer({
+      allowed,
+      everybody: sandboxed ? "owner" : "member",
+      digestKey: key
+    }).pipe(Layer.provideMerge(Invites.layer({ key })))
   })
-)
+).pipe(Layer.provideMerge(Members.layer))
 
 const assistant = NoteCreation.layer.pipe(
   Layer.provide(MediaRetry.layer),

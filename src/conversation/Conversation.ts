@@ -126,6 +126,9 @@ export const layer = Conversation.toLayer(
       )
     const once = (...unit: Parameters<typeof atOnce>) => aggregator.inTurn(atOnce(...unit))
 
+    const mayNote = (context: UserContext) =>
+      outlasting("Asking what a person may do", processor.mayNote(context))
+
     /** Takes an update in, in its order; the effect it returns ends when the update is done. */
     const accept = (
       stored: StoredUpdate,
@@ -148,6 +151,11 @@ export const layer = Conversation.toLayer(
           case "Message": {
             const call = commandOf(update.message)
             if (call === undefined) {
+              if (!(yield* mayNote(context))) {
+                return once("refused", context, updateId, processor.refused(context, updateId)).pipe(
+                  Effect.andThen(finished)
+                )
+              }
               yield* processor.received(context, update.message)
               return yield* offer(update.message)
             }

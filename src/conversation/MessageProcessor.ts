@@ -2,25 +2,28 @@
  * Decides what is done with a unit of work, and does it: notes, edits, commands, buttons. Whatever its kind,
  * its effects and the mark that its updates are handled are one transaction.
  */
-import { Clock, Context, Effect, FiberSet, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Announcement } from "../assistant/Announcing.ts"
 import { NoteCreation, type NoteOutcome } from "../assistant/NoteCreation.ts"
 import type { FormattedText } from "../domain/FormattedText.ts"
 import type { BotId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { mayAs } from "../domain/Role.ts"
 import { Blobs } from "../knowledge/Blobs.ts"
-import type { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
-import { BotPort, type OutgoingContent } from "../telegram/BotPort.ts"
-import type { Callbacks } from "../telegram/Callbacks.ts"
+import { BotPort, type BotPortError, type OutgoingContent } from "../telegram/BotPort.ts"
 import { Outbox, type OutboxAction } from "../telegram/Outbox.ts"
 import { Streaming } from "../telegram/Streaming.ts"
 import type { Unit } from "./Aggregator.ts"
 import { entriesOf, type Saying, told } from "./Answers.ts"
 import { doneButton, openButton, undoButton, undoGrant } from "./Buttons.ts"
+import type { CommandServices } from "./commands/Command.ts"
 import { commands } from "./commands/index.ts"
+import { peopleTexts } from "./PeopleTexts.ts"
 import { makePresses, type PressUpdate } from "./Presses.ts"
+import { ignoring, makeReactions } from "./Reactions.ts"
+import { makeStanding } from "./Standing.ts"
 import { notedBy } from "./StoredUpdate.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
@@ -38,6 +41,10 @@ export interface CommandCall {
 export class MessageProcessor extends Context.Service<
   MessageProcessor,
   {
+    /** Whether what the person writes becomes notes, as things stand now. */
+    readonly mayNote: (user: UserContext) => Effect.Effect<boolean, SqlError.SqlError>
+    /** Handled without a note, because of who sent it: told kindly, once in a while. */
+    readonly refused: (user: UserContext, updateId: UpdateId) => Effect.Effect<void, ProcessingError>
     /** Starts what costs nothing when it fails and returns at once: a reaction, the download of media. */
     readonly received: (user: UserContext, message: IncomingMessage) => Effect.Effect<void>
     /** A window opened: one status message, with the button that closes it at once. */
@@ -60,7 +67,7 @@ export class MessageProcessor extends Context.Service<
       message: IncomingMessage,
       call: CommandCall,
       pending: number
-    ) => Effect.Effect<void, ProcessingError>
+    ) => Effect.Effect<void, ProcessingError | BotPortError>
     /** Whether a command is for this bot: in a group others may be addressed. */
     readonly isOurs: (user: UserContext, call: CommandCall) => Effect.Effect<boolean>
     /** Marked as handled, and nothing else. */
@@ -88,17 +95,12 @@ export class MessageProcessor extends Context.Service<
   static readonly layer: Layer.Layer<
     MessageProcessor,
     never,
-    Blobs | BotPort | Callbacks | HandledUpdates | KnowledgeBase | NoteCreation | Outbox | Streaming
+    Blobs | CommandServices | HandledUpdates | NoteCreation | Outbox | Streaming
   > = Layer.effect(
     MessageProcessor,
     Effect.suspend(() => make)
   )
 }
-
-/** Telegram lets a bot do some thirty things a second, and answers come first: reactions wait for each other. */
-const betweenReactions = 50
-/** Of a flood, so many messages wait for their reaction; those beyond go without one. */
-const reactionsWaiting = 200
 
 /** Work that takes longer than this is worth a "typing". */
 const noticeable = "300 millis"
@@ -111,6 +113,11 @@ const pressLifetime = 150_000
 
 const statusKey = (first: UpdateId): string => `status:${first}`
 
+const updatesOf = ({ members, absorbed }: Pick<Unit, "members" | "absorbed">): ReadonlyArray<UpdateId> => [
+  ...members.map((one) => one.updateId),
+  ...absorbed
+]
+
 const make = Effect.gen(function* () {
   const bot = yield* BotPort
   const handled = yield* HandledUpdates
@@ -119,16 +126,9 @@ const make = Effect.gen(function* () {
   const outbox = yield* Outbox
   const streaming = yield* Streaming
   const press = yield* makePresses
-  const services = yield* Effect.context<Callbacks | KnowledgeBase>()
-  const reactions = yield* FiberSet.make<void>()
-
-  const nextReaction = new Map<BotId, number>()
-  /** How long a reaction waits for its turn, in milliseconds. */
-  const reactionDelay = ({ botId }: UserContext, now: number): number => {
-    const at = Math.max(now, nextReaction.get(botId) ?? 0)
-    nextReaction.set(botId, at + betweenReactions)
-    return at - now
-  }
+  const react = yield* makeReactions
+  const standing = yield* makeStanding
+  const services = yield* Effect.context<CommandServices>()
 
   const usernames = new Map<BotId, string>()
   /** `undefined`: Telegram does not tell now. */
@@ -143,12 +143,6 @@ const make = Effect.gen(function* () {
           undefined
         )
       )
-    )
-
-  const ignoring = <E>(what: string, effect: Effect.Effect<unknown, E>): Effect.Effect<void> =>
-    effect.pipe(
-      Effect.asVoid,
-      Effect.catchCause((cause) => Effect.logDebug(`${what} failed and is left out`, cause))
     )
 
   const typingWhile = <A, E, R>(user: UserContext, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -213,18 +207,20 @@ const make = Effect.gen(function* () {
     notes.create({
       user,
       members: unit.members,
-      updates: [...unit.members.map((one) => one.updateId), ...unit.absorbed],
+      updates: updatesOf(unit),
       raw,
       announce: announce(user, unit.first, raw)
     })
 
+  const refused = (user: UserContext, updateId: UpdateId) =>
+    handled.once(user, [updateId], `refused:${updateId}`, () => standing.tellReader(user))
+
   return MessageProcessor.of({
+    mayNote: standing.mayNote,
+    refused: Effect.fn("MessageProcessor.refused")(refused),
     received: Effect.fn("MessageProcessor.received")(function* (user, message) {
       yield* notes.prefetch(user, message)
-      if ((yield* FiberSet.size(reactions)) >= reactionsWaiting) return
-      const react = ignoring("A reaction", bot.react(user.address, message.messageId, "👀"))
-      const wait = reactionDelay(user, yield* Clock.currentTimeMillis)
-      yield* FiberSet.run(reactions, Effect.delay(react, wait))
+      yield* react(user, message)
     }),
 
     opened: (user, first, quiet) =>
@@ -247,29 +243,44 @@ const make = Effect.gen(function* () {
       ),
 
     unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw }) {
-      yield* typingWhile(user, noteOf(user, unit, raw))
+      if (yield* standing.mayNote(user)) return yield* typingWhile(user, noteOf(user, unit, raw))
+      // Whoever sent it was one to write notes then, and is not now.
+      const key = `unit:${unit.first}`
+      yield* handled.once(user, updatesOf(unit), key, () =>
+        standing.tellReader(user, {
+          key,
+          action: (content) => ({ _tag: "Resolve", status: statusKey(unit.first), content })
+        })
+      )
     }),
 
     edited: Effect.fn("MessageProcessor.edited")(function* (user, updateId, message) {
-      return yield* notes.edit({ user, updateId, message })
+      if (yield* standing.mayNote(user)) return yield* notes.edit({ user, updateId, message })
+      yield* refused(user, updateId)
+      return true
     }),
 
     command: Effect.fn("MessageProcessor.command")(function* (user, updateId, message, call, pending) {
+      const role = yield* standing.roleOf(user)
+      if (role === undefined) return yield* answer(user, updateId, "command", Effect.succeed([]))
+      const command = commands.find((one) => one.name === call.name)
+      if (command === undefined)
+        return yield* answer(user, updateId, "command", says(texts[user.language].unknownCommand(call.name)))
+      if (!mayAs(role, command.least))
+        return yield* answer(user, updateId, "command", says(peopleTexts[user.language].takes(command.least)))
       const alone = notedBy(message, call)
       if (alone !== undefined) {
         const member = { updateId, receivedAt: message.date * 1000, message: alone }
         return yield* noteOf(user, { first: updateId, members: [member], absorbed: [] }, false)
       }
-      const command = commands.find((one) => one.name === call.name)
-      const sayings =
-        command === undefined
-          ? says(texts[user.language].unknownCommand(call.name))
-          : command
-              .run({ user, updateId, name: message.sender.name, date: message.date * 1000, pending })
-              .pipe(
-                Effect.map((contents) => contents.map((content) => ({ content }))),
-                Effect.provideContext(services)
-              )
+      const { name } = message.sender
+      const argument = call.argument.text
+      const request = { user, updateId, name, date: message.date * 1000, pending, role, argument }
+      if (command.beforehand) yield* Effect.provideContext(command.beforehand(request), services)
+      const sayings = command.run(request).pipe(
+        Effect.map((contents) => contents.map((content) => ({ content }))),
+        Effect.provideContext(services)
+      )
       yield* answer(user, updateId, "command", sayings)
     }),
 

@@ -6,16 +6,20 @@ import { Clock, Effect, Option, Ref } from "effect"
 import type { SqlError } from "effect/sql"
 import type { MessageId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { mayAs } from "../domain/Role.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
 import type { AlreadyHandled } from "../store/HandledUpdates.ts"
+
 import type { OutgoingContent } from "../telegram/BotPort.ts"
 import { type CallbackError, Callbacks, type Redeemed } from "../telegram/Callbacks.ts"
 import type { OutboxAction } from "../telegram/Outbox.ts"
+import { Permission } from "../telegram/Permission.ts"
 import { Streaming } from "../telegram/Streaming.ts"
 import type { Saying } from "./Answers.ts"
 import { boundTo, type Press, pressOf, refusalText, takingOf } from "./Buttons.ts"
 import { undoRevision } from "./commands/undo.ts"
 import { noteSaying } from "./NoteView.ts"
+import { peopleTexts } from "./PeopleTexts.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -39,6 +43,7 @@ const isCallbackError = (error: CallbackError | SqlError.SqlError): error is Cal
 export const makePresses = Effect.gen(function* () {
   const callbacks = yield* Callbacks
   const knowledge = yield* KnowledgeBase
+  const permission = yield* Permission
   const streaming = yield* Streaming
   const services = yield* Effect.context<Callbacks | KnowledgeBase>()
 
@@ -122,6 +127,11 @@ export const makePresses = Effect.gen(function* () {
   ) {
     const words = texts[user.language]
     const press = Option.getOrUndefined(pressOf(update.data))
+    const role = Option.getOrUndefined(yield* permission.role(user, user.sender))
+    if (!mayAs(role, press?._tag === "Undo" ? "member" : "reader")) {
+      yield* acting.answer(nothing)
+      return yield* acting.toast(role === undefined ? undefined : peopleTexts[user.language].notForReaders)
+    }
     switch (press?._tag) {
       case undefined:
         yield* acting.answer(nothing)

@@ -51,7 +51,7 @@ export interface Texts {
 /** Of such a revision the note outlives the undoing. */
 const onlyChanges: ReadonlySet<Revision["kind"]> = new Set(["edit", "amend"])
 
-export const commandNames = ["start", "help", "note", "done", "status", "undo", "recent"] as const
+export const commandNames = ["start", "help", "note", "done", "status", "undo", "recent", "invite"] as const
 export type CommandName = (typeof commandNames)[number]
 
 const bold = (text: string) => ({ type: "bold", text })
@@ -107,7 +107,8 @@ const en: Texts = {
     "\nEverything you send or forward becomes a Markdown note in your git repository. The first #hashtag is its " +
       "category, all of them are its tags. Edit a message and its note follows.",
     "\n\n/done — save what is being collected at once\n/note text — save one text as a note by itself\n" +
-      "/recent — the latest notes\n/undo — take the last change back\n/status — what is going on\n/help — this text"
+      "/recent — the latest notes\n/undo — take the last change back\n/status — what is going on\n" +
+      "/invite — let somebody in\n/help — this text"
   ),
   noteMode: plain(
     "All you send me becomes notes. To save one text by itself, at once: /note followed by the text."
@@ -159,7 +160,8 @@ const en: Texts = {
     done: "Save what is being collected",
     status: "What is going on",
     undo: "Take the last change back",
-    recent: "The latest notes"
+    recent: "The latest notes",
+    invite: "Let somebody in (owners)"
   }
 }
 
@@ -198,7 +200,8 @@ const ru: Texts = {
     "\nВсё присланное и пересланное становится заметкой Markdown в вашем репозитории git. Первый #хэштег — её " +
       "категория, все вместе — её метки. Исправьте сообщение, и заметка исправится.",
     "\n\n/done — сохранить собираемое сразу\n/note текст — сохранить один текст отдельной заметкой\n" +
-      "/recent — последние заметки\n/undo — отменить последнее изменение\n/status — что происходит\n/help — этот текст"
+      "/recent — последние заметки\n/undo — отменить последнее изменение\n/status — что происходит\n" +
+      "/invite — пригласить\n/help — этот текст"
   ),
   noteMode: plain(
     "Всё, что вы присылаете, становится заметками. Чтобы сразу сохранить один текст отдельно: /note и текст."
@@ -243,7 +246,8 @@ const ru: Texts = {
     done: "Сохранить собираемое",
     status: "Что происходит",
     undo: "Отменить последнее изменение",
-    recent: "Последние заметки"
+    recent: "Последние заметки",
+    invite: "Пригласить (для владельцев)"
   }
 }
 

@@ -4,7 +4,8 @@ import { Metric } from "effect"
 export const windowsOpen = Metric.gauge("windows_open", { description: "Windows collecting messages" })
 
 export const units = Metric.counter("units_total", {
-  description: "Units of work by kind (note, edit, command, button, other) and outcome (done, given up)",
+  description:
+    "Units of work by kind (note, edit, command, button, refused, other) and outcome (done, given up)",
   incremental: true
 })
 

@@ -12,6 +12,7 @@ import outboxOrder from "./migrations/0003_outbox_order.ts"
 import fences from "./migrations/0004_fences.ts"
 import vault from "./migrations/0005_vault.ts"
 import tenants from "./migrations/0006_tenants.ts"
+import people from "./migrations/0007_people.ts"
 import sessions from "./migrations/0008_sessions.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
@@ -35,6 +36,7 @@ export const migrations = {
   "0004_fences": fences,
   "0005_vault": vault,
   "0006_tenants": tenants,
+  "0007_people": people,
   "0008_sessions": sessions
 }
 

@@ -7,8 +7,14 @@ import { Context, Deferred, Effect, PubSub, Queue, Schedule, Stream } from "effe
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Connection } from "./DatabaseOwner.ts"
 
-/** `zapiska_directory`: a tenant or an app of it (the payload names the tenant) came, went or changed. */
-const channels = ["zapiska_outbox", "zapiska_revisions", "zapiska_directory", "zapiska_sessions"] as const
+/** `zapiska_directory`: a tenant or an app of it (the payload names the tenant) came, went or changed. `zapiska_people`: its members. */
+const channels = [
+  "zapiska_outbox",
+  "zapiska_revisions",
+  "zapiska_directory",
+  "zapiska_people",
+  "zapiska_sessions"
+] as const
 
 export type SignalChannel = (typeof channels)[number]
 

@@ -8,6 +8,7 @@ import type { BotId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import type { BotKey } from "./BotPort.ts"
 import { Chats, type Heard } from "./Chats.ts"
+import { withoutCode } from "./CodeRules.ts"
 import {
   shown,
   storeFailures,
@@ -18,7 +19,6 @@ import {
   updatesUnknown
 } from "./intakeMetrics.ts"
 import { type Admission, Permission } from "./Permission.ts"
-import { withoutClaim } from "./PermissionRules.ts"
 import { backoff } from "./PollRules.ts"
 import { conversationOf, decodeUpdate, updateIdOf } from "./UpdateDecoder.ts"
 import { readRecord } from "./UpdateFields.ts"
@@ -121,15 +121,12 @@ const make = Effect.gen(function* () {
     { raw, decoded }: Heard,
     admission: Admission
   ) {
-    if (admission === "stranger") {
+    if (admission._tag === "Stranger") {
       yield* Metric.update(updatesRefused, 1)
       return "refused" as const
     }
-    const worded =
-      admission === "claimed"
-        ? { raw: withoutClaim(raw), decoded: decodeUpdate(withoutClaim(raw)) }
-        : { raw, decoded }
-    const outcome = yield* sink.receive(bot, botId, worded.raw, worded.decoded)
+    const worded = admission.holdsCode ? withoutCode(raw) : raw
+    const outcome = yield* sink.receive(bot, botId, worded, worded === raw ? decoded : decodeUpdate(worded))
     yield* Metric.update(outcome === "stored" ? updatesStored : updatesDuplicated, 1)
     return outcome
   })

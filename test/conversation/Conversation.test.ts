@@ -39,6 +39,7 @@ const processor = (
   behave: {
     readonly failures?: number
     readonly die?: boolean
+    readonly mayNote?: () => boolean
     readonly received?: () => void
     readonly working?: Effect.Effect<void>
   } = {}
@@ -60,6 +61,8 @@ const processor = (
           )
           .pipe(Effect.andThen(Queue.offer(seen, what)), Effect.asVoid)
       return MessageProcessor.of({
+        mayNote: () => Effect.sync(() => behave.mayNote?.() ?? true),
+        refused: (user, updateId) => once(user, [updateId], `refused ${updateId}`),
         received: () => Effect.sync(() => behave.received?.()),
         opened: () => Effect.void,
         unit: (user, unit, { raw }) =>
@@ -121,6 +124,21 @@ const eventually = <E, R>(what: string, check: Effect.Effect<boolean, E, R>) =>
 const world = Seen.layer.pipe(Layer.provideMerge(TestDatabase.layer))
 
 describe("Conversation", () => {
+  it.live(
+    "what a reader writes is refused and opens no window; a message after they became a member does",
+    () =>
+      Effect.gen(function* () {
+        let mayNote = false
+        yield* Effect.gen(function* () {
+          yield* send(textUpdate(1, "a"), textUpdate(2, "b"))
+          assert.deepStrictEqual([yield* next, yield* next], ["refused 1", "refused 2"])
+          mayNote = true
+          yield* send(textUpdate(3, "c"))
+          assert.strictEqual(yield* next, "note c")
+        }).pipe(Effect.provide(process({ mayNote: () => mayNote })))
+      }).pipe(Effect.provide(world))
+  )
+
   it.live("messages become one unit; its updates are processed and their rows purged after a week", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* send(textUpdate(1, "a"), textUpdate(2, "b")), ["stored", "stored"])

@@ -21,6 +21,7 @@ import { TaskManager } from "../../src/task/TaskManager.ts"
 import { Callbacks } from "../../src/telegram/Callbacks.ts"
 import { Chats } from "../../src/telegram/Chats.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
+import { Invites } from "../../src/telegram/Invites.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
 import { finalEntry, Streaming, type Turn } from "../../src/telegram/Streaming.ts"
@@ -40,7 +41,11 @@ const layer = Layer.merge(
   Layer.provide([
     Layer.mock(NoteCreation, {}),
     Layer.mock(KnowledgeBase, {}),
-    Layer.mock(Permission, { admit: () => Effect.succeed("allowed" as const) }),
+    Layer.mock(Invites, {}),
+    Layer.mock(Permission, {
+      admit: () => Effect.succeed({ _tag: "Admitted", role: "member", holdsCode: false }),
+      role: () => Effect.succeedSome("member")
+    }),
     Layer.succeed(ConversationSettings, {
       rules: windowRules({ quiet: "1 minute", max: "5 minutes" }),
       clocksApart: 0

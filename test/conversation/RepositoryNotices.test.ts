@@ -9,8 +9,8 @@ import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
-import { Permission } from "../../src/telegram/Permission.ts"
 import * as Harness from "../knowledge/Harness.ts"
+import * as People from "../telegram/support/people.ts"
 
 const botId = BotId.make(700_000_000_001)
 const bot = { tenant: defaultTenant, app: defaultApp }
@@ -34,7 +34,7 @@ const projection = (path: string) =>
 
 const layer = Layer.mergeAll(
   Outbox.layer,
-  Permission.layer({ allowed: "everyone", digestKey: Redacted.make(new Uint8Array(32)) }),
+  People.layer({ allowed: "everyone" }),
   Bots.layer([{ ...bot, token: Redacted.make(`${botId}:token`) }])
 ).pipe(
   Layer.provideMerge(Pacer.layer),

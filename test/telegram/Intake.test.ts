@@ -23,6 +23,8 @@ import { messageUpdate } from "./updates.ts"
 const bot = { tenant: defaultTenant, app: defaultApp }
 const botId = BotId.make(42)
 
+const member: Admission = { _tag: "Admitted", role: "member", holdsCode: false }
+
 type Answer = ReadonlyArray<unknown> | Outcome
 
 interface Received {
@@ -91,7 +93,7 @@ const world = Effect.fnUntraced(function* (options: {
       })
   })
   const permission = Layer.mock(Permission, {
-    admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? "allowed")
+    admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? member)
   })
   const chats = Layer.mock(Chats, { heard: () => Effect.void })
   const layer = Intake.layer.pipe(
@@ -194,7 +196,7 @@ describe("polling", () => {
   it.effect("duplicates, strangers' and unreadable updates are confirmed like all others", () =>
     Effect.gen(function* () {
       const { answer, offsets, ids } = yield* world({
-        admit: (id) => (id === 11 ? "stranger" : "allowed"),
+        admit: (id) => (id === 11 ? { _tag: "Stranger" } : member),
         receive: () => Effect.succeed("duplicate")
       })
       yield* answer([...batch(10, 11), { update_id: 12, message: { text: 5 } }, { message: {} }, "odd"])
@@ -203,9 +205,9 @@ describe("polling", () => {
     })
   )
 
-  it.effect("of the message that claims the bot the code is not stored", () =>
+  it.effect("of a message that holds a code the code is not stored", () =>
     Effect.gen(function* () {
-      const { answer, received } = yield* world({ admit: () => "claimed" })
+      const { answer, received } = yield* world({ admit: () => ({ ...member, holdsCode: true }) })
       yield* answer([messageUpdate(10, { text: "/start abcd-efgh" })])
       assert.notInclude(JSON.stringify(received), "abcd")
       assert.include(JSON.stringify(received[0]?.raw), `"text":"/start"`)

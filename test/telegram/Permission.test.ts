@@ -4,16 +4,17 @@ import { TestClock } from "effect/testing"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
-import { Permission, type PermissionOptions } from "../../src/telegram/Permission.ts"
+import type { Admission, PermissionOptions } from "../../src/telegram/Permission.ts"
+import { Permission } from "../../src/telegram/Permission.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { TestDatabase } from "../support/Postgres.ts"
+import * as People from "./support/people.ts"
 import { messageUpdate, userOf } from "./updates.ts"
 
 const bot = { tenant: defaultTenant, app: defaultApp }
-const digestKey = Redacted.make(new Uint8Array(32).fill(7))
 
 const permission = (options: Partial<PermissionOptions> = {}) =>
-  Permission.layer({ allowed: "claim", digestKey, ...options }).pipe(
+  People.layer(options).pipe(
     Layer.provideMerge(BotPort.layerRecording),
     Layer.provideMerge(TestDatabase.layer)
   )
@@ -27,8 +28,14 @@ const claiming = with_()
 
 const says = (text: string, user = 7, more: object = {}) =>
   decodeUpdate(messageUpdate(1, { text, ...more }, user))
+/** In a word: what the sender is, `stranger`, or what a code has just made of them. */
+const wordOf = (admission: Admission) =>
+  admission._tag === "Stranger" ? "stranger" : `${admission.role}${admission.holdsCode ? ", by code" : ""}`
 const admit = (text: string, user?: number, more?: object) =>
-  Permission.use((service) => service.admit(bot, says(text, user, more)))
+  Effect.map(
+    Permission.use((service) => service.admit(bot, says(text, user, more))),
+    wordOf
+  )
 const code = Effect.map(
   Permission.use((service) => service.claimCode(bot)),
   (found) => Redacted.value(Option.getOrThrow(found))
@@ -52,10 +59,10 @@ describe("a list of allowed users", () => {
   it.effect("admits those on it and nobody else, and has no code", () =>
     with_({ allowed: [7] })(
       Effect.gen(function* () {
-        assert.strictEqual(yield* admit("hi", 7), "allowed")
+        assert.strictEqual(yield* admit("hi", 7), "owner")
         assert.strictEqual(yield* admit("hi", 8), "stranger")
         const service = yield* Permission
-        assert.strictEqual(yield* service.check(bot, { id: 7, kind: "user", name: "x" }), "allowed")
+        assert.deepStrictEqual(yield* service.role(bot, 7), Option.some("owner"))
         assert.isTrue(Option.isNone(yield* service.claimCode(bot)))
       })
     )
@@ -69,8 +76,8 @@ describe("a bot nobody owns", () => {
         assert.strictEqual(yield* admit("hello"), "stranger")
         const secret = yield* code
         assert.strictEqual(yield* code, secret)
-        assert.strictEqual(yield* admit(`/start ${secret}`), "claimed")
-        assert.strictEqual(yield* admit("hello"), "allowed")
+        assert.strictEqual(yield* admit(`/start ${secret}`), "owner, by code")
+        assert.strictEqual(yield* admit("hello"), "owner")
         assert.strictEqual(yield* admit(secret, 8), "stranger")
         assert.isTrue(Option.isNone(yield* Permission.use((service) => service.claimCode(bot))))
       })
@@ -81,7 +88,7 @@ describe("a bot nobody owns", () => {
     claiming(
       Effect.gen(function* () {
         // Another replica has its own memory: the database alone decides.
-        const replica = yield* Layer.build(Layer.fresh(Permission.layer({ allowed: "claim", digestKey })))
+        const replica = yield* Layer.build(Layer.fresh(People.layer()))
         const here = yield* code
         const there = yield* Effect.provide(code, replica)
         const { transaction } = yield* TenantScope
@@ -109,7 +116,7 @@ describe("a bot nobody owns", () => {
         while ((yield* waiting)[0]!.n < 2) yield* Effect.sleep("10 millis")
         yield* Deferred.succeed(letGo, undefined)
         const outcomes = yield* Effect.forEach(claims, Fiber.join)
-        assert.deepStrictEqual([...outcomes].sort(), ["claimed", "stranger"])
+        assert.deepStrictEqual([...outcomes].sort(), ["owner, by code", "stranger"])
         assert.strictEqual(yield* count("members"), 1)
       })
     )
@@ -122,7 +129,7 @@ describe("a bot nobody owns", () => {
         for (let n = 0; n < 5; n++) assert.strictEqual(yield* admit("/start wrong"), "stranger")
         assert.strictEqual(yield* admit(secret), "stranger")
         yield* TestClock.adjust("1 hour")
-        assert.strictEqual(yield* admit(secret), "claimed")
+        assert.strictEqual(yield* admit(secret), "owner, by code")
         assert.strictEqual((yield* sent).filter((text) => text.includes("not the claim code")).length, 5)
       })
     )
@@ -167,7 +174,7 @@ describe("strangers", () => {
       Effect.gen(function* () {
         yield* owned
         yield* admit("hi", 8)
-        const restarted = yield* Layer.build(Layer.fresh(Permission.layer({ allowed: "claim", digestKey })))
+        const restarted = yield* Layer.build(Layer.fresh(People.layer()))
         yield* Effect.provide(admit("hi", 8), restarted)
         assert.strictEqual((yield* sent).length, 1)
       })
@@ -180,7 +187,7 @@ describe("strangers", () => {
         yield* owned
         const group = { chat: { id: -5, type: "supergroup", title: "g" } }
         assert.strictEqual(yield* admit("hi", 8, group), "stranger")
-        assert.strictEqual(yield* admit("hi", 7, group), "allowed")
+        assert.strictEqual(yield* admit("hi", 7, group), "owner")
         assert.deepStrictEqual(yield* sent, [])
       })
     )
@@ -193,7 +200,7 @@ describe("strangers", () => {
         const recorder = yield* BotRecorder
         yield* recorder.before("send", Effect.never)
         for (let user = 100; user < 200; user++) assert.strictEqual(yield* admit("hi", user), "stranger")
-        assert.strictEqual(yield* admit("hi"), "allowed")
+        assert.strictEqual(yield* admit("hi"), "owner")
         assert.strictEqual((yield* sent).length, 20)
       })
     )
@@ -215,7 +222,7 @@ describe("members", () => {
     )
   )
 
-  it.effect("one who was removed is a stranger after half a minute at most", () =>
+  it.effect("one who was removed behind the program's back is a stranger after half a minute at most", () =>
     claiming(
       Effect.gen(function* () {
         yield* Effect.flatMap(code, (secret) => admit(secret))
@@ -225,7 +232,7 @@ describe("members", () => {
         )
         yield* TestClock.adjust("31 seconds")
         assert.strictEqual(yield* admit("hi"), "stranger")
-        assert.strictEqual(yield* admit("hi", 9), "allowed")
+        assert.strictEqual(yield* admit("hi", 9), "owner")
       })
     )
   )

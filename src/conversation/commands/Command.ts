@@ -1,10 +1,13 @@
-/** What every command has: a name for Telegram's menu and what it answers. */
+/** What every command has: a name for Telegram's menu, who may give it, and what it answers. */
 import type { Effect } from "effect"
 import type { SqlError } from "effect/sql"
 import type { UpdateId } from "../../domain/Ids.ts"
+import type { Role } from "../../domain/Role.ts"
 import type { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
-import type { OutgoingContent } from "../../telegram/BotPort.ts"
+import type { BotPort, BotPortError, OutgoingContent } from "../../telegram/BotPort.ts"
 import type { Callbacks } from "../../telegram/Callbacks.ts"
+import type { Invites } from "../../telegram/Invites.ts"
+import type { Permission } from "../../telegram/Permission.ts"
 import type { CommandName } from "../Texts.ts"
 import type { UserContext } from "../UserContext.ts"
 
@@ -17,12 +20,27 @@ export interface CommandRequest {
   readonly date: number
   /** Messages in the window that was open when the command came. */
   readonly pending: number
+  /** What the person is now. */
+  readonly role: Role
+  /** What follows the command. */
+  readonly argument: string
 }
+
+export type CommandServices = BotPort | Callbacks | Invites | KnowledgeBase | Permission
 
 export interface Command {
   readonly name: CommandName
+  /** Who may give it. */
+  readonly least: Role
+  /**
+   * Runs before that transaction: says at once what no row may keep. When it is not known whether the command was
+   * handled, it runs again.
+   */
+  readonly beforehand?: (
+    request: CommandRequest
+  ) => Effect.Effect<void, SqlError.SqlError | BotPortError, CommandServices>
   /** Runs in the transaction that marks the command as handled; the answers are sent when it commits. */
   readonly run: (
     request: CommandRequest
-  ) => Effect.Effect<ReadonlyArray<OutgoingContent>, SqlError.SqlError, Callbacks | KnowledgeBase>
+  ) => Effect.Effect<ReadonlyArray<OutgoingContent>, SqlError.SqlError, CommandServices>
 }

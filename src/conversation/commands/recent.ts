@@ -9,6 +9,7 @@ const perRow = 5
 
 export const recent: Command = {
   name: "recent",
+  least: "reader",
   run: Effect.fn("command.recent")(function* ({ user }) {
     const notes = yield* KnowledgeBase.use((knowledge) => knowledge.recent(user.knowledgeBase, shown))
     const buttons = notes.map((note, index) => ({ ...openButton(user, note.id), text: String(index + 1) }))

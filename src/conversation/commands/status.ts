@@ -5,6 +5,7 @@ import type { Command } from "./Command.ts"
 
 export const status: Command = {
   name: "status",
+  least: "reader",
   run: Effect.fn("command.status")(function* ({ user, pending }) {
     const knowledge = yield* KnowledgeBase
     const notes = yield* knowledge.count(user.knowledgeBase)

@@ -105,6 +105,7 @@ export const undoRevision = Effect.fn("undoRevision")(function* (
 
 export const undo: Command = {
   name: "undo",
+  least: "member",
   run: Effect.fn("command.undo")(function* ({ user, date, updateId }) {
     const history = yield* KnowledgeBase.use((knowledge) =>
       knowledge.history(user.knowledgeBase, { limit: searched })

@@ -1,0 +1,148 @@
+/** People of a tenant: invited by link, let in as what the link says, and doing what their role lets them. */
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import type { User } from "../../src/sandbox/Views.ts"
+import { eventually } from "../support/Application.ts"
+import {
+  Assistant,
+  answered,
+  answers,
+  newPerson,
+  noteSaved,
+  press,
+  query,
+  rowsWith,
+  say
+} from "../support/Assistant.ts"
+
+/** Windows close when they are told to, and else too late for a test. */
+const claimed = Assistant.layer({
+  env: { TELEGRAM_ALLOWED_USERS: "", NOTE_WINDOW: "1 minute", NOTE_WINDOW_MAX: "2 minutes" }
+})
+
+/** The person to whom the bot belongs. */
+const owner = Effect.gen(function* () {
+  const emulator = yield* BotApiEmulator
+  const { application } = yield* Assistant
+  const printed = () => /\/start ([A-Za-z0-9-]+)/.exec(application.output())?.[1] ?? ""
+  yield* eventually(
+    "the code is printed",
+    Effect.sync(() => printed() !== "")
+  )
+  const ann = yield* newPerson()
+  yield* emulator.start({ user: ann.id, payload: printed() })
+  yield* answered(ann.id, /^Hello, Ann!/)
+  return ann
+})
+
+const linkTo = (username: string) => new RegExp(`https://t\\.me/${username}\\?start=([\\w-]+)`)
+
+/** Asks for an invite; the code in its link. */
+const invited = Effect.fnUntraced(function* (by: User, command: string) {
+  const { bot } = yield* BotApiEmulator
+  const before = (yield* answers(by.id)).length
+  yield* say(by, command)
+  const link = linkTo(bot.username)
+  yield* eventually(
+    "the link is sent",
+    Effect.map(answers(by.id), (all) => all.slice(before).some(({ text }) => link.test(text)))
+  )
+  const message = (yield* answers(by.id)).slice(before).find(({ text }) => link.test(text))!
+  return { code: link.exec(message.text)![1]!, text: message.text }
+})
+
+const open = (person: User, payload: string) =>
+  BotApiEmulator.use((emulator) => emulator.start({ user: person.id, payload }))
+
+it.live(
+  "an owner's link lets in who opens it first and nobody after; its code is in no row, log or note",
+  () =>
+    Effect.gen(function* () {
+      const emulator = yield* BotApiEmulator
+      const { application, git } = yield* Assistant
+      const ann = yield* owner
+      const { code, text } = yield* invited(ann, "/invite")
+      assert.match(text, /works for one person, for 7 days/)
+
+      const bob = yield* newPerson({ name: "Bob" })
+      const eve = yield* newPerson({ name: "Evelyn" })
+      yield* open(bob, code)
+      yield* answered(bob.id, /^Hello, Bob!\n\nWhat you send/)
+      yield* answered(ann.id, /^👤 Bob opened your invite and is a member now\. The link is used up\./u)
+      yield* open(eve, code)
+      yield* answered(eve.id, /^Sorry, I am a personal assistant/)
+      // Whoever is in already may open it, too: that is a greeting, and keeps nothing of the code.
+      yield* open(ann, code)
+      yield* answered(ann.id, /^Hello, Ann!/, { times: 2 })
+      yield* say(bob, "Bob's first note", "/done")
+      yield* noteSaved(bob.id)
+      yield* say(bob, "/invite")
+      yield* answered(bob.id, /^Only owners may do that/)
+      yield* eventually(
+        "all is confirmed",
+        Effect.map(emulator.pending({}), ({ count }) => count === 0)
+      )
+
+      assert.deepStrictEqual(
+        yield* query("SELECT user_id::int, role FROM zapiska.members ORDER BY user_id"),
+        [
+          [ann.id, "owner"],
+          [bob.id, "member"]
+        ]
+      )
+      for (const trace of [code, "Evelyn"]) {
+        assert.deepStrictEqual(yield* rowsWith(trace), [], trace)
+        assert.notInclude(yield* git("log", "-p", "--all"), trace)
+        assert.notInclude(application.output(), trace)
+      }
+    }).pipe(Effect.provide(claimed))
+)
+
+it.live("a reader looks at notes and is kindly refused what would change them; as a member they may", () =>
+  Effect.gen(function* () {
+    const { notes } = yield* Assistant
+    const ann = yield* owner
+    yield* say(ann, "The plan #work", "/done")
+    yield* noteSaved(ann.id)
+    const { code } = yield* invited(ann, "/invite reader 2")
+    const bob = yield* newPerson({ name: "Bob" })
+    yield* open(bob, code)
+    yield* answered(bob.id, /^Hello, Bob!\n\nYou may read the notes here/)
+
+    yield* say(bob, "I write too", "and again")
+    yield* answered(bob.id, /^You may read the notes here, not add to them/)
+    yield* say(bob, "/undo")
+    yield* answered(bob.id, /^You may read the notes here, not change them\./)
+    yield* say(bob, "/note something")
+    yield* answered(bob.id, /^You may read the notes here, not change them\./, { times: 2 })
+    yield* say(bob, "/recent")
+    const list = yield* answered(bob.id, /^Latest notes\n1\. The plan/)
+    yield* press(list, "1")
+    yield* answered(bob.id, /The plan/, { times: 2 })
+    yield* say(bob, "/status")
+    yield* answered(bob.id, /^Nothing is being collected/)
+    assert.lengthOf(
+      (yield* answers(bob.id)).filter(({ text }) => text.startsWith("You may read the notes here, not add")),
+      1
+    )
+    assert.deepStrictEqual(yield* notes(bob.id), [])
+
+    // What the admin API does, and says to every replica.
+    yield* query(`UPDATE zapiska.members SET role = 'member' WHERE user_id = ${bob.id}`)
+    yield* query("SELECT pg_notify('zapiska_people', 'default')")
+    yield* say(bob, "Now I may", "/done")
+    const note = yield* noteSaved(bob.id)
+    assert.include(note.body, "Now I may")
+    assert.notInclude(note.body, "I write too")
+
+    // Written while they were a member, saved when they are none any more: not saved.
+    yield* say(bob, "Too late")
+    yield* answered(bob.id, /^✍️ Collecting/u)
+    yield* query(`UPDATE zapiska.members SET role = 'reader' WHERE user_id = ${bob.id}`)
+    yield* query("SELECT pg_notify('zapiska_people', 'default')")
+    yield* say(bob, "/done")
+    yield* answered(bob.id, /^You may read the notes here, not add to them/, { times: 2 })
+    assert.lengthOf(yield* notes(bob.id), 1)
+  }).pipe(Effect.provide(claimed))
+)
