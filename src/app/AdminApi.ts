@@ -3,13 +3,24 @@ import { Layer } from "effect"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { adminOnly } from "../ops/HttpApi.ts"
 import { AdminApi } from "./admin/Api.ts"
+import { appsHandlers } from "./admin/AppsHandlers.ts"
+import { auditHandlers } from "./admin/AuditHandlers.ts"
 import { outboxHandlers } from "./admin/OutboxHandlers.ts"
 import { refusing } from "./admin/Refusals.ts"
+import { secretsHandlers } from "./admin/SecretsHandlers.ts"
 import { tasksHandlers } from "./admin/TasksHandlers.ts"
+import { tenantsHandlers } from "./admin/TenantsHandlers.ts"
 
 export const adminRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(AdminApi, { openapiPath: "/api/openapi.json" }).pipe(
-    Layer.provide([tasksHandlers, outboxHandlers]),
+    Layer.provide([
+      tenantsHandlers,
+      appsHandlers,
+      secretsHandlers,
+      auditHandlers,
+      tasksHandlers,
+      outboxHandlers
+    ]),
     Layer.provide([adminOnly, refusing])
   ),
   HttpApiSwagger.layer(AdminApi, { path: "/api/docs" })

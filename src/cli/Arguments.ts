@@ -2,7 +2,7 @@
 import { Effect, Schema } from "effect"
 import { Argument, CliError } from "effect/cli"
 import { problemsOf } from "../app/admin/Refusals.ts"
-import { TenantId } from "../domain/Ids.ts"
+import { AppId, TenantId } from "../domain/Ids.ts"
 
 /** `name`, as it is called in the help and when it is wrong. */
 export const argument = <A>(name: string, schema: Schema.Codec<A, string>, description: string) =>
@@ -25,3 +25,4 @@ export const argument = <A>(name: string, schema: Schema.Codec<A, string>, descr
   )
 
 export const tenant = argument("tenant", TenantId, "The id of a tenant, such as default")
+export const app = argument("app", AppId, "The name of one of its bots")

@@ -1,6 +1,7 @@
 /** What commands that ask the running process have in common: their flags, the asking itself, and how answers are shown. */
-import { Console, Effect, Redacted, Stdio, Stream } from "effect"
+import { Console, Effect, Option, Redacted, Stdio, Stream } from "effect"
 import { Flag, GlobalFlag, Prompt } from "effect/cli"
+import type { TenantId } from "../domain/Ids.ts"
 import { type Client, CommandRefused, connect, explain } from "./Connection.ts"
 import { type Row, table } from "./Table.ts"
 
@@ -28,6 +29,13 @@ export const ask = Effect.fnUntraced(function* <
   const place = yield* connect(yield* Url)
   return yield* Effect.mapError(body(place.client), explain(place))
 })
+
+/** The tenant that is named, or all there are. */
+export const tenantsOf = (client: Client, named: Option.Option<TenantId>) =>
+  Option.match(named, {
+    onNone: () => Effect.map(client.tenants.list(), (all) => all.map(({ id }) => id)),
+    onSome: (one) => Effect.succeed([one])
+  })
 
 /** `value` for programs, `words` for people. */
 export const show = Effect.fnUntraced(function* (value: unknown, words: string) {

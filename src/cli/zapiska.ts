@@ -5,15 +5,18 @@ import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { version } from "../app/version.ts"
 import { scrubShapes } from "../ops/Scrub.ts"
+import { apps } from "./app.ts"
 import { sayLastWords } from "./lastWords.ts"
+import { audit, secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tasks, undelivered } from "./tasks.ts"
+import { tenants } from "./tenant.ts"
 
 const zapiska = Command.make("zapiska").pipe(
   Command.withDescription(
     "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
   ),
-  Command.withSubcommands([start, tasks, undelivered])
+  Command.withSubcommands([start, tenants, apps, secrets, audit, tasks, undelivered])
 )
 
 /** What is wrong comes alone, where errors belong: the whole help would push it off the screen. */

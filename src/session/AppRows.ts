@@ -21,6 +21,15 @@ export const App = Schema.Struct({
 })
 export type App = typeof App.Type
 
+/** `unreachable`: Telegram could not be asked about the token, which is kept as it is. */
+export const AppKept = Schema.Struct({
+  app: App,
+  telegram: Schema.Literals(["accepted", "unreachable"]),
+  /** Without the `@`. */
+  username: Schema.optionalKey(Schema.String)
+})
+export type AppKept = typeof AppKept.Type
+
 export interface Row {
   readonly tenant: TenantId
   readonly app: AppId

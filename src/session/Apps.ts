@@ -23,20 +23,11 @@ import {
   TokenOfAnotherBot,
   TokenRefused
 } from "./AppErrors.ts"
-import { App, appOf, columns, only, type Row, read } from "./AppRows.ts"
+import { type App, type AppKept, appOf, columns, only, type Row, read } from "./AppRows.ts"
 import { type SecretUnknown, Vault, type VaultError } from "./Vault.ts"
 
 export * from "./AppErrors.ts"
-export { App } from "./AppRows.ts"
-
-/** `unreachable`: Telegram could not be asked about the token, which is kept as it is. */
-export const AppKept = Schema.Struct({
-  app: App,
-  telegram: Schema.Literals(["accepted", "unreachable"]),
-  /** Without the `@`. */
-  username: Schema.optionalKey(Schema.String)
-})
-export type AppKept = typeof AppKept.Type
+export { App, AppKept } from "./AppRows.ts"
 
 type TokenProblem = TokenMalformed | TokenRefused
 

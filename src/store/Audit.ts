@@ -1,26 +1,12 @@
 /** Who changed what of a tenant, and when: written in the transaction of the change, never rewritten. */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, type Schema } from "effect"
 import type { SqlError } from "effect/sql"
-import { TenantId } from "../domain/Ids.ts"
+import { type AuditRow, auditPage } from "../domain/AuditRow.ts"
+import type { TenantId } from "../domain/Ids.ts"
 import { TenantScope } from "./TenantScope.ts"
 
 /** Who asks for a change: `admin` (the bearer of the admin API), `user:<Telegram id>` or `system`. */
 export type Actor = "admin" | "system" | `user:${number}`
-
-export const AuditRow = Schema.Struct({
-  tenant: TenantId,
-  /** Grows with time. */
-  id: Schema.Int,
-  /** ISO 8601 */
-  at: Schema.String,
-  actor: Schema.String,
-  /** Such as `app.rotated`. */
-  action: Schema.String,
-  /** What it was done to, such as the name of an app. */
-  subject: Schema.String,
-  details: Schema.Record(Schema.String, Schema.Json)
-})
-export type AuditRow = typeof AuditRow.Type
 
 export interface AuditEntry {
   readonly tenant: TenantId
@@ -30,9 +16,6 @@ export interface AuditEntry {
   /** Nothing secret, and nothing anybody wrote to a bot. */
   readonly details?: Readonly<Record<string, Schema.Json>>
 }
-
-/** Rows given at once. */
-export const auditPage = 100
 
 export class Audit extends Context.Service<
   Audit,

@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { defaultTenant, TenantId } from "../domain/Ids.ts"
+import type { RemovedTenant, Tenant } from "../domain/Tenant.ts"
 import { type Actor, Audit } from "./Audit.ts"
 import { Signals } from "./Signals.ts"
 import { TenantScope } from "./TenantScope.ts"
@@ -56,24 +57,6 @@ export class TenantPermanent extends Schema.TaggedError<TenantPermanent>()(
     return `The tenant ${this.tenant} cannot be removed: every installation has it. Disable it instead`
   }
 }
-
-export const Tenant = Schema.Struct({
-  id: TenantId,
-  /** What people call it. */
-  name: Schema.String,
-  /** ISO 8601 */
-  createdAt: Schema.String,
-  /** Since when it is disabled. */
-  disabledAt: Schema.optionalKey(Schema.String)
-})
-export type Tenant = typeof Tenant.Type
-
-/** Rows that were deleted, by table. */
-export const RemovedTenant = Schema.Struct({
-  id: TenantId,
-  rows: Schema.Record(Schema.String, Schema.Int)
-})
-export type RemovedTenant = typeof RemovedTenant.Type
 
 export class Tenants extends Context.Service<
   Tenants,

@@ -12,6 +12,7 @@ import { Health } from "../../src/ops/Health.ts"
 import { localUrl } from "../../src/ops/HttpServer.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { Undelivered } from "../../src/telegram/Undelivered.ts"
+import { nothingBehind } from "../support/adminApi.ts"
 
 it.live("from an environment to a server that knows its token and hides it in every line", () =>
   Effect.gen(function* () {
@@ -27,7 +28,9 @@ it.live("from an environment to a server that knows its token and hides it in ev
     const app = Http.routes(page, [{ path: "/page", words: "Page" }]).pipe(
       Layer.provideMerge(Http.port),
       Layer.provideMerge(Secrets.layer),
-      Layer.provide(Layer.mergeAll(Health.layer, TaskManager.layer, Layer.mock(Undelivered, {}))),
+      Layer.provide(
+        Layer.mergeAll(Health.layer, TaskManager.layer, nothingBehind, Layer.mock(Undelivered, {}))
+      ),
       Layer.provideMerge(observability),
       Layer.provideMerge(AppConfig.layer),
       Layer.provide(

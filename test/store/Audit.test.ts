@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { auditPage } from "../../src/domain/AuditRow.ts"
 import { defaultTenant, TenantId } from "../../src/domain/Ids.ts"
-import { Audit, auditPage } from "../../src/store/Audit.ts"
+import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 

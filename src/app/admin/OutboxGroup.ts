@@ -4,6 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { TenantId } from "../../domain/Ids.ts"
 import { page, UndeliveredRow } from "../../telegram/UndeliveredRow.ts"
 import { before } from "./Paging.ts"
+import { Missing } from "./Refusals.ts"
 
 const description = `The newest ${page} first: where each was going, why it ended and when, never what it says`
 
@@ -20,6 +21,7 @@ export class OutboxGroup extends HttpApiGroup.make("outbox")
     ),
     HttpApiEndpoint.get("undeliveredOf", "/tenants/:tenant/outbox", {
       params: { tenant: TenantId },
+      error: Missing,
       query: { before },
       success: Schema.Array(UndeliveredRow)
     }).annotateMerge(

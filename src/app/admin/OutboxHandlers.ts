@@ -6,6 +6,7 @@ import { Scrubber } from "../../ops/Scrub.ts"
 import { Undelivered } from "../../telegram/Undelivered.ts"
 import { AdminApi } from "./Api.ts"
 import { databaseAway } from "./databaseAway.ts"
+import { lookUp } from "./TenantsHandlers.ts"
 
 export const outboxHandlers = HttpApiBuilder.group(
   AdminApi,
@@ -18,9 +19,11 @@ export const outboxHandlers = HttpApiBuilder.group(
         Effect.map((rows) => rows.map((row) => ({ ...row, reason: scrubber.text(row.reason) }))),
         Effect.catchTag("SqlError", databaseAway)
       )
+    const existing = yield* lookUp
     return handlers.handleAll({
       undelivered: ({ query }) => list(defaultTenant, query.before),
-      undeliveredOf: ({ params, query }) => list(params.tenant, query.before)
+      undeliveredOf: ({ params, query }) =>
+        Effect.andThen(existing(params.tenant), list(params.tenant, query.before))
     })
   })
 )

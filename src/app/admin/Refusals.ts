@@ -2,8 +2,8 @@
  * What the admin API answers when it does not do what was asked: what happened, to what, and what to do. Here is also
  * how a request that does not fit its schema comes to be told so.
  */
-import { Effect, type Layer, Schema, SchemaIssue } from "effect"
-import { HttpApiMiddleware } from "effect/http-api"
+import { Cause, Effect, Layer, Schema, SchemaIssue, type Types } from "effect"
+import { HttpApiError, HttpApiMiddleware } from "effect/http-api"
 
 export const Problem = Schema.Struct({
   /** Where in the request: `payload.role`, `params.tenant`. */
@@ -23,19 +23,20 @@ export class Invalid extends Schema.TaggedError<Invalid>()(
   }
 ) {}
 
+/** `reason`: a word for programs, such as `BotTaken`. */
+const told = { reason: Schema.String, message: Schema.String }
+
 /** It speaks of something that is not there. */
-export class Missing extends Schema.TaggedError<Missing>()(
-  "Missing",
-  { message: Schema.String },
-  { httpApiStatus: 404, description: "There is no such thing" }
-) {}
+export class Missing extends Schema.TaggedError<Missing>()("Missing", told, {
+  httpApiStatus: 404,
+  description: "There is no such thing"
+}) {}
 
 /** It is understood, and what there is does not allow it. */
-export class Conflict extends Schema.TaggedError<Conflict>()(
-  "Conflict",
-  { message: Schema.String },
-  { httpApiStatus: 409, description: "What there is does not allow it" }
-) {}
+export class Conflict extends Schema.TaggedError<Conflict>()("Conflict", told, {
+  httpApiStatus: 409,
+  description: "What there is does not allow it"
+}) {}
 
 /** It may succeed when it is tried again, unchanged. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()(
@@ -67,15 +68,41 @@ export class Refusing extends HttpApiMiddleware.Service<Refusing>()("zapiska/app
   error: [Invalid, Unavailable]
 }) {}
 
-export const refusing: Layer.Layer<Refusing> = HttpApiMiddleware.layerSchemaErrorTransform(
-  Refusing,
-  (error) => {
-    // Ours, not of who asked.
-    if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.fail(error)
-    const problems = problemsOf(error.kind.toLowerCase(), error.cause.issue)
-    return new Invalid({
-      message: `The request is not understood: ${problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ")}`,
-      problems
-    })
-  }
+const misunderstood = ({ kind, cause }: HttpApiError.HttpApiSchemaError) => {
+  const problems = problemsOf(kind.toLowerCase(), cause.issue)
+  return new Invalid({
+    message: `The request is not understood: ${problems.map(({ field, problem }) => `${field}: ${problem}`).join("; ")}`,
+    problems
+  })
+}
+
+export const refusing: Layer.Layer<Refusing> = Layer.succeed(Refusing, (handle) =>
+  handle.pipe(
+    Effect.catch((error: Types.unhandled): Effect.Effect<never, Types.unhandled | Invalid> => {
+      if (!HttpApiError.HttpApiSchemaError.is(error)) return Effect.fail(error)
+      // What does not fit the schema of an answer is not the fault of who asked.
+      return error.kind === "Body" || error.kind === "ResponseHeaders"
+        ? Effect.die(error)
+        : misunderstood(error)
+    }),
+    // The answer is an empty 500: what happened is for the operator alone.
+    Effect.tapCause((cause) =>
+      Cause.hasDies(cause) ? Effect.logError("The admin API could not answer", cause) : Effect.void
+    )
+  )
 )
+
+interface Told {
+  readonly _tag: string
+  readonly message: string
+}
+
+/** What the services say, as the API says it: for `Effect.catchTag`. */
+export const missing = (error: Told): Effect.Effect<never, Missing> =>
+  Effect.fail(new Missing({ reason: error._tag, message: error.message }))
+export const conflict = (error: Told): Effect.Effect<never, Conflict> =>
+  Effect.fail(new Conflict({ reason: error._tag, message: error.message }))
+export const invalid =
+  (field: string) =>
+  ({ message }: Told): Effect.Effect<never, Invalid> =>
+    Effect.fail(new Invalid({ message, problems: [{ field, problem: message }] }))

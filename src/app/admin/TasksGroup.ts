@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { TenantId } from "../../domain/Ids.ts"
 import { TaskInfo } from "../../task/TaskManager.ts"
+import { Missing } from "./Refusals.ts"
 
 const description =
   "Those that run, and of those that ended the last 100, with their errors. Times are in Unix milliseconds"
@@ -14,6 +15,7 @@ export class TasksGroup extends HttpApiGroup.make("tasks")
     ),
     HttpApiEndpoint.get("listOf", "/tenants/:tenant/tasks", {
       params: { tenant: TenantId },
+      error: Missing,
       success: Schema.Array(TaskInfo)
     }).annotateMerge(OpenApi.annotations({ summary: "The background tasks of one tenant", description }))
   )

@@ -4,6 +4,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Scrubber } from "../../ops/Scrub.ts"
 import { TaskManager } from "../../task/TaskManager.ts"
 import { AdminApi } from "./Api.ts"
+import { lookUp } from "./TenantsHandlers.ts"
 
 export const tasksHandlers = HttpApiBuilder.group(
   AdminApi,
@@ -14,10 +15,14 @@ export const tasksHandlers = HttpApiBuilder.group(
     const list = Effect.map(tasks.list, (all) =>
       all.map((info) => (info.error === undefined ? info : { ...info, error: scrubber.text(info.error) }))
     )
+    const existing = yield* lookUp
     return handlers.handleAll({
       list: () => list,
       listOf: ({ params }) =>
-        Effect.map(list, (all) => all.filter(({ owner }) => owner.tenant === params.tenant))
+        Effect.andThen(
+          existing(params.tenant),
+          Effect.map(list, (all) => all.filter(({ owner }) => owner.tenant === params.tenant))
+        )
     })
   })
 )

@@ -1,14 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, type Scope } from "effect"
+import { Cause, Effect, Layer, Logger, Redacted, type Scope } from "effect"
 import type { HttpServer } from "effect/http"
-import { adminRoutes } from "../../src/app/AdminApi.ts"
-import { ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
-import { AdminToken, sameSecret } from "../../src/ops/HttpApi.ts"
-import { listen, serve } from "../../src/ops/HttpServer.ts"
-import { Scrubber } from "../../src/ops/Scrub.ts"
-import { TaskManager } from "../../src/task/TaskManager.ts"
-import { Undelivered } from "../../src/telegram/Undelivered.ts"
-import { ask } from "../support/ask.ts"
+import { adminRoutes } from "../../../src/app/AdminApi.ts"
+import { ChatId, defaultApp, defaultTenant } from "../../../src/domain/Ids.ts"
+import { AdminToken, sameSecret } from "../../../src/ops/HttpApi.ts"
+import { listen, serve } from "../../../src/ops/HttpServer.ts"
+import { Scrubber } from "../../../src/ops/Scrub.ts"
+import { Tenants } from "../../../src/store/Tenants.ts"
+import { TaskManager } from "../../../src/task/TaskManager.ts"
+import { Undelivered } from "../../../src/telegram/Undelivered.ts"
+import { nothingBehind } from "../../support/adminApi.ts"
+import { ask } from "../../support/ask.ts"
 
 const admin = "canary-admin-token-0123456789"
 const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
@@ -29,11 +31,13 @@ const undelivered = Layer.mock(Undelivered, {
   list: (_tenant, before) => Effect.succeed(before === undefined ? [row] : [])
 })
 
-const server = serve(adminRoutes, []).pipe(
-  Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
-  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, undelivered, Logger.layer([]))),
-  Layer.provide(Layer.succeed(AdminToken, Redacted.make(admin)))
-)
+const serverWith = <A>(behind: Layer.Layer<Layer.Success<typeof nothingBehind> | A>) =>
+  serve(adminRoutes, []).pipe(
+    Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
+    Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, undelivered, behind)),
+    Layer.provide(Layer.succeed(AdminToken, Redacted.make(admin)))
+  )
+const server = serverWith(Layer.merge(nothingBehind, Logger.layer([])))
 
 const test = (
   name: string,
@@ -89,6 +93,21 @@ describe("the admin API", () => {
       assert.strictEqual(older.body, "[]")
       const odd = yield* ask("/api/outbox?before=x", { authorization: `Bearer ${admin}` })
       assert.strictEqual(odd.status, 400)
+    })
+  )
+
+  it.live("tells who asked nothing of a defect of its own, and the log everything", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message, cause }) => {
+        lines.push(message, Cause.pretty(cause))
+      })
+      const torn = Layer.mock(Tenants, { list: Effect.die(new Error("torn")) })
+      const { status, body } = yield* ask("/api/tenants", { authorization: `Bearer ${admin}` }).pipe(
+        Effect.provide(serverWith(Layer.mergeAll(nothingBehind, torn, Logger.layer([logger]))))
+      )
+      assert.deepStrictEqual([status, body], [500, ""])
+      assert.match(lines.join("\n"), /The admin API could not answer\n.*torn/)
     })
   )
 

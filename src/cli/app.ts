@@ -1,0 +1,120 @@
+/** `zapiska app`: the bots of tenants. A token is read from the input and never printed. */
+import { Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import type { AppKept } from "../app/admin/AppsGroup.ts"
+import { app, tenant } from "./Arguments.ts"
+import { ask, asking, confirm, readSecret, show, showRows, tenantsOf, yes } from "./Asking.ts"
+
+const where = { tenant, app }
+
+const list = Command.make(
+  "list",
+  { tenant: Argument.optional(tenant) },
+  Effect.fnUntraced(function* (input) {
+    const apps = yield* ask((client) =>
+      Effect.flatMap(
+        tenantsOf(client, input.tenant),
+        Effect.forEach((tenant) => client.apps.list({ params: { tenant } }))
+      )
+    )
+    yield* showRows(apps.flat(), {
+      columns: ["tenant", "app", "bot", "credential", "state", "since", "rotated"],
+      row: ({ tenant, app, botId, alias, createdAt, rotatedAt, disabledAt }) => ({
+        tenant,
+        app,
+        bot: botId === undefined ? "" : String(botId),
+        credential: alias,
+        state: disabledAt === undefined ? "enabled" : "disabled",
+        since: disabledAt ?? createdAt,
+        rotated: rotatedAt
+      }),
+      none: "No bots were added; the one of TELEGRAM_BOT_TOKEN is not listed"
+    })
+  })
+).pipe(Command.withDescription("The bots that were added, of one tenant or of all"))
+
+const introduced = ({ username, telegram }: AppKept) =>
+  telegram === "accepted"
+    ? `@${username}`
+    : "the bot (Telegram could not be asked about the token; `zapiska tasks` shows whether it works)"
+
+const add = Command.make(
+  "add",
+  {
+    ...where,
+    alias: Flag.String("alias").pipe(
+      Flag.withDescription("The name its credential is kept under; by default that of the app"),
+      Flag.optional
+    ),
+    stored: Flag.Boolean("stored").pipe(
+      Flag.withDescription("Take the credential that is kept under the alias already, and read no token"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* ({ tenant, app, alias, stored }) {
+    const given = {
+      app,
+      ...(stored ? {} : { token: yield* readSecret("The bot's token, as @BotFather gave it") }),
+      ...(Option.isSome(alias) ? { alias: alias.value } : {})
+    }
+    const added = yield* ask((client) => client.apps.add({ params: { tenant }, payload: given }))
+    yield* show(added, `${tenant}/${app} is ${introduced(added)}, and answers from now on`)
+  })
+).pipe(
+  Command.withDescription("Add a bot; its token is read from the standard input"),
+  Command.withExamples([
+    { command: "zapiska app add acme support", description: "Asks for the token" },
+    { command: "zapiska app add acme support < token.txt", description: "In a script" }
+  ])
+)
+
+const rotate = Command.make(
+  "rotate",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const token = yield* readSecret("The bot's new token, as @BotFather gave it")
+    const kept = yield* ask((client) => client.apps.rotate({ params, payload: { token } }))
+    yield* show(kept, `${params.tenant}/${params.app} goes on as ${introduced(kept)} with its new token`)
+  })
+).pipe(
+  Command.withDescription(
+    "Give a bot its new token, which is read from the standard input; it goes on without a restart"
+  )
+)
+
+const disable = Command.make(
+  "disable",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const found = yield* ask((client) => client.apps.disable({ params }))
+    yield* show(
+      found,
+      `${params.tenant}/${params.app} is silent; Telegram keeps what people send it for a day`
+    )
+  })
+).pipe(Command.withDescription("Silence a bot; nothing is deleted"))
+
+const enable = Command.make(
+  "enable",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const found = yield* ask((client) => client.apps.enable({ params }))
+    yield* show(found, `${params.tenant}/${params.app} answers again`)
+  })
+).pipe(Command.withDescription("The opposite of disable"))
+
+const remove = Command.make(
+  "remove",
+  { ...where, yes },
+  Effect.fnUntraced(function* ({ tenant, app, yes }) {
+    yield* confirm({ yes, what: `The bot ${tenant}/${app} and its token will be forgotten`, name: app })
+    const removed = yield* ask((client) => client.apps.remove({ params: { tenant, app } }))
+    yield* show(removed, `${tenant}/${app} is removed; the notes that were made through it stay`)
+  })
+).pipe(Command.withDescription("Forget a bot and its token; notes stay"))
+
+export const apps = Command.make("app").pipe(
+  Command.withDescription("Bots of tenants: add, list, rotate, disable, enable, remove"),
+  Command.withSubcommands([list, add, rotate, disable, enable, remove]),
+  Command.withGlobalFlags(asking)
+)

@@ -1,0 +1,92 @@
+/** The admin API over a real PostgreSQL and the emulator's Telegram, asked as a program asks it. */
+import { randomBytes } from "node:crypto"
+import { Effect, Layer, Logger, Redacted, type Schema } from "effect"
+import { adminRoutes } from "../../src/app/AdminApi.ts"
+import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { AdminToken } from "../../src/ops/HttpApi.ts"
+import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
+import { Scrubber } from "../../src/ops/Scrub.ts"
+import { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import { Apps } from "../../src/session/Apps.ts"
+import { Vault } from "../../src/session/Vault.ts"
+import { Audit } from "../../src/store/Audit.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
+import { Tenants } from "../../src/store/Tenants.ts"
+import { TaskManager } from "../../src/task/TaskManager.ts"
+import { Bots } from "../../src/telegram/Bots.ts"
+import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
+import { Undelivered } from "../../src/telegram/Undelivered.ts"
+import { emulatorLayer } from "./emulator.ts"
+import { TestDatabase } from "./Postgres.ts"
+
+export const adminToken = "canary-admin-token-0123456789"
+
+const apps = Layer.unwrap(
+  BotApiEmulator.useSync(({ apiRoot, bot }) =>
+    Apps.layer({ apiRoot }).pipe(
+      Layer.provide(GrammyApi.layer),
+      Layer.provide(
+        Bots.layer([{ tenant: defaultTenant, app: defaultApp, apiRoot, token: Redacted.make(bot.token) }])
+      )
+    )
+  )
+)
+
+const services = Layer.mergeAll(apps, Undelivered.layer).pipe(
+  Layer.provideMerge(Vault.layer({ masterKey: Redacted.make(new Uint8Array(randomBytes(32))) })),
+  Layer.provideMerge(Tenants.layer),
+  Layer.provideMerge(Audit.layer),
+  Layer.provideMerge(TestDatabase.layer),
+  Layer.provideMerge(emulatorLayer()),
+  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([])))
+)
+
+export const adminApi = serve(adminRoutes, []).pipe(
+  Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
+  Layer.provideMerge(services),
+  Layer.provide(Layer.succeed(AdminToken, Redacted.make(adminToken)))
+)
+
+/** For a test that asks for none of it. */
+export const nothingBehind = Layer.mergeAll(
+  Layer.mock(Apps, {}),
+  Layer.mock(Audit, {}),
+  Layer.mock(Tenants, {}),
+  Layer.mock(TenantScope, {}),
+  Layer.mock(Vault, {})
+)
+
+export interface Called {
+  readonly status: number
+  readonly text: string
+  /** What was answered, when it is JSON. */
+  readonly body: any
+}
+
+/** `token: undefined`: without one. */
+export const call = (
+  method: string,
+  path: string,
+  options: { readonly payload?: Schema.Json; readonly token?: string | undefined } = {}
+) =>
+  Effect.flatMap(localUrl, (base) =>
+    Effect.promise(async (signal): Promise<Called> => {
+      const token = "token" in options ? options.token : adminToken
+      const response = await fetch(new URL(path, base), {
+        method,
+        signal,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(options.payload === undefined ? {} : { "content-type": "application/json" })
+        },
+        ...(options.payload === undefined ? {} : { body: JSON.stringify(options.payload) })
+      })
+      const text = await response.text()
+      const json = response.headers.get("content-type")?.includes("json") && text !== ""
+      return { status: response.status, text, body: json ? JSON.parse(text) : undefined }
+    })
+  )
+
+/** A bot that Telegram knows. */
+export const newBot = (username: string) =>
+  BotApiEmulator.use(({ createBot }) => createBot({ username, name: username }))
