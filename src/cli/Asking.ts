@@ -30,12 +30,15 @@ export const ask = Effect.fnUntraced(function* <
   return yield* Effect.mapError(body(place.client), explain(place))
 })
 
-/** The tenant that is named, or all there are. */
-export const tenantsOf = (client: Client, named: Option.Option<TenantId>) =>
-  Option.match(named, {
-    onNone: () => Effect.map(client.tenants.list(), (all) => all.map(({ id }) => id)),
-    onSome: (one) => Effect.succeed([one])
-  })
+/** One call for the tenant that is named, or for each there is. */
+export const ofEach = Effect.fnUntraced(function* <A, E, R>(
+  client: Client,
+  named: Option.Option<TenantId>,
+  call: (tenant: TenantId) => Effect.Effect<A, E, R>
+) {
+  const tenants = Option.isSome(named) ? [named.value] : (yield* client.tenants.list()).map(({ id }) => id)
+  return yield* Effect.forEach(tenants, (tenant) => call(tenant))
+})
 
 /** `value` for programs, `words` for people. */
 export const show = Effect.fnUntraced(function* (value: unknown, words: string) {

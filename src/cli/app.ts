@@ -3,7 +3,7 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { AppKept } from "../app/admin/AppsGroup.ts"
 import { app, tenant } from "./Arguments.ts"
-import { ask, asking, confirm, readSecret, show, showRows, tenantsOf, yes } from "./Asking.ts"
+import { ask, asking, confirm, ofEach, readSecret, show, showRows, yes } from "./Asking.ts"
 
 const where = { tenant, app }
 
@@ -12,10 +12,7 @@ const list = Command.make(
   { tenant: Argument.optional(tenant) },
   Effect.fnUntraced(function* (input) {
     const apps = yield* ask((client) =>
-      Effect.flatMap(
-        tenantsOf(client, input.tenant),
-        Effect.forEach((tenant) => client.apps.list({ params: { tenant } }))
-      )
+      ofEach(client, input.tenant, (tenant) => client.apps.list({ params: { tenant } }))
     )
     yield* showRows(apps.flat(), {
       columns: ["tenant", "app", "bot", "credential", "state", "since", "rotated"],

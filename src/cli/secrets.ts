@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { auditPage } from "../domain/AuditRow.ts"
 import { tenant } from "./Arguments.ts"
-import { ask, asking, show, showRows, tenantsOf } from "./Asking.ts"
+import { ask, asking, ofEach, show, showRows } from "./Asking.ts"
 
 const some = { tenant: Argument.optional(tenant) }
 
@@ -12,10 +12,7 @@ const rotate = Command.make(
   some,
   Effect.fnUntraced(function* (input) {
     const done = yield* ask((client) =>
-      Effect.flatMap(
-        tenantsOf(client, input.tenant),
-        Effect.forEach((tenant) => client.secrets.rotate({ params: { tenant } }))
-      )
+      ofEach(client, input.tenant, (tenant) => client.secrets.rotate({ params: { tenant } }))
     )
     yield* show(
       done,
@@ -41,10 +38,7 @@ export const audit = Command.make(
   Effect.fnUntraced(function* (input) {
     const query = input.before._tag === "Some" ? { before: input.before.value } : {}
     const found = yield* ask((client) =>
-      Effect.flatMap(
-        tenantsOf(client, input.tenant),
-        Effect.forEach((tenant) => client.audit.list({ params: { tenant }, query }))
-      )
+      ofEach(client, input.tenant, (tenant) => client.audit.list({ params: { tenant }, query }))
     )
     const rows = found
       .flat()

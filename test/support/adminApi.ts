@@ -60,7 +60,7 @@ export interface Called {
   readonly status: number
   readonly text: string
   /** What was answered, when it is JSON. */
-  readonly body: any
+  readonly body: ReturnType<typeof JSON.parse>
 }
 
 /** `token: undefined`: without one. */
