@@ -101,8 +101,8 @@ export const UserUpdate = Schema.Union([
     channel: Schema.optionalKey(ChatId),
     messageIds: Schema.Array(MessageId)
   }),
-  /** Too much happened in this channel to be told one by one: read its `history` from the last known message on. */
-  Schema.TaggedStruct("Missed", { channel: ChatId }),
+  /** Too much happened there to be told one by one: read its `history` from the last known message on. */
+  Schema.TaggedStruct("Missed", { source: Source }),
   /** Everything before is told: once it is stored, these are the positions to go on from. */
   Schema.TaggedStruct("Checkpoint", { positions: Schema.Redacted(Schema.String) })
 ])
@@ -129,15 +129,13 @@ export interface UserSession {
 
   readonly exportSession: Effect.Effect<Redacted.Redacted<string>, UserError>
   readonly exportPeers: Effect.Effect<Redacted.Redacted<Uint8Array>>
-}
 
-/** What a logged-in account reads. */
-export interface UserReading {
   /** Channels and groups the account is in. */
   readonly chats: Stream.Stream<FollowableChat, UserError>
   /**
-   * What happens in these chats, beginning with what happened since the kept positions. Read by one fiber; it is
-   * told again after a reconnection what was not followed by a stored `Checkpoint`.
+   * What happens in these chats, beginning with what happened since the kept positions. To be read once, by one
+   * fiber: what no stored `Checkpoint` followed is told again on the next connection. It ends with the failure that
+   * ended the session, never by itself.
    */
   readonly updates: (sources: ReadonlyArray<Source>) => Stream.Stream<UserUpdate, UserError>
   /** Oldest first. `since`: Unix seconds. `after`: the last message already known. */

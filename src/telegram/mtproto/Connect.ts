@@ -1,13 +1,16 @@
 /** Builds one client of mtcute for one connection, and takes it down with the scope. */
-import { networkMiddlewares, type RpcCallMiddleware } from "@mtcute/core"
+import { networkMiddlewares, toggleChannelIdMark } from "@mtcute/core"
 import { BaseTelegramClient } from "@mtcute/core/client.js"
 import { addPublicKey } from "@mtcute/core/utils.js"
 import { Deferred, Duration, Effect, Exit, Option, Redacted, SubscriptionRef } from "effect"
+import { ChatId } from "../../domain/Ids.ts"
 import { type ConnectOptions, OwnershipEnded, type UserSession } from "../UserClient.ts"
 import { makeCalls } from "./Calls.ts"
 import { nodeCrypto } from "./Crypto.ts"
+import { makeFollowing, makeOverheard, supervised } from "./Following.ts"
 import { makeTransport } from "./GuardedTransport.ts"
 import { makeLogin } from "./Login.ts"
+import { makeReading } from "./Reading.ts"
 import { makeStorage } from "./SessionStorage.ts"
 
 /**
@@ -25,20 +28,24 @@ const platform = {
 const device = { deviceModel: "Zapiska", systemVersion: "self-hosted", appVersion: "1" }
 
 /**
- * The loop that fetches missed updates makes its calls by itself and gives up at the first flood wait: it has to
- * wait, however long.
+ * A client that makes no call once it is being taken down. mtcute's loop still tries, and a promise it does not look
+ * after is then rejected, which ends the process.
  */
-const patientUpdates: RpcCallMiddleware = (context, next) =>
-  next(
-    context.request._.startsWith("updates.") && context.params === undefined
-      ? { ...context, params: { floodSleepThreshold: Number.POSITIVE_INFINITY } }
-      : context
-  )
+class Client extends BaseTelegramClient {
+  #ending = false
+  override call: BaseTelegramClient["call"] = (message, params) =>
+    this.#ending ? new Promise(() => undefined) : super.call(message, params)
+  override destroy() {
+    this.#ending = true
+    return super.destroy()
+  }
+}
 
 const makeClient = Effect.fnUntraced(function* (options: ConnectOptions) {
   const context = yield* Effect.context<never>()
   const { apiId, apiHash, kept, mayWrite, dataCentre } = options
   const over = yield* Deferred.make<never, OwnershipEnded>()
+  const overheard = makeOverheard()
   const storage = yield* makeStorage(kept)
   const transport = makeTransport(() => {
     const answer = Effect.runSyncExitWith(context)(mayWrite)
@@ -48,7 +55,7 @@ const makeClient = Effect.fnUntraced(function* (options: ConnectOptions) {
   })
   if (dataCentre?.publicKey !== undefined) addPublicKey(nodeCrypto, dataCentre.publicKey)
   const main = dataCentre && { id: dataCentre.id, ipAddress: dataCentre.host, port: dataCentre.port }
-  const client = new BaseTelegramClient({
+  const client = new Client({
     apiId,
     apiHash: Redacted.value(apiHash),
     storage,
@@ -58,24 +65,27 @@ const makeClient = Effect.fnUntraced(function* (options: ConnectOptions) {
     platform,
     logLevel: 0,
     initConnectionOptions: device,
-    updates: { catchUp: true },
+    updates: {
+      catchUp: true,
+      onChannelTooLong: (id) => overheard.missed(ChatId.make(toggleChannelIdMark(id)))
+    },
     // Its own: at once, then each second up to five. Never again once nothing may be written.
     reconnectionStrategy: ({ previousWait }) =>
       transport.state() === "over" ? false : previousWait === null ? 0 : Math.min(previousWait + 1000, 5000),
     network: {
       middlewares: [
-        patientUpdates,
+        supervised(overheard),
         networkMiddlewares.floodWaiter({}),
         networkMiddlewares.internalErrorsHandler({ waitTime: 1 })
       ]
     },
     ...(main === undefined ? {} : { defaultDcs: { main, media: main } })
   })
-  return { client, storage, transport, over }
+  return { client, storage, transport, over, overheard }
 })
 
 export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
-  const { client, storage, transport, over } = yield* Effect.acquireRelease(
+  const { client, storage, transport, over, overheard } = yield* Effect.acquireRelease(
     makeClient(options),
     ({ client: opened, transport: sockets }) =>
       // The sockets end first: what is still queued is not to be sent while the rest is taken down.
@@ -94,6 +104,7 @@ export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
 
   const calls = makeCalls(client, transport, over)
   const login = yield* makeLogin(client, calls, options)
+  const { inputPeer, ...reading } = makeReading(client, calls)
   yield* Effect.promise(() => client.connect())
   const ping = Effect.timed(calls.call({ _: "help.getNearestDc" })).pipe(
     Effect.map(([took]) => Duration.toMillis(took)),
@@ -106,6 +117,8 @@ export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
     ping,
     connection: SubscriptionRef.changes(state),
     ...login,
+    ...reading,
+    ...makeFollowing(client, storage, overheard, calls, inputPeer),
     exportSession: Effect.sync(storage.session),
     exportPeers: Effect.andThen(
       Effect.promise(() => client.storage.peers.close()),

@@ -30,13 +30,15 @@ const PeersPart = Schema.fromJsonString(
 /** The most chats and people remembered; who was not seen for longest is forgotten first and can be asked for. */
 const peersKept = 1000
 
-/** Where mtcute keeps how far the updates are taken. */
+/** Where mtcute keeps how far the updates are taken, of the account and of each channel by itself. */
 const isPosition = (key: string) => key.startsWith("updates_")
+const ofChannel = "updates_channel:"
 
 export interface SessionStorage extends ITelegramStorageProvider {
   readonly session: () => Redacted.Redacted<string>
   readonly peersPart: () => Redacted.Redacted<Uint8Array>
-  readonly positions: () => Redacted.Redacted<string>
+  /** Of the account and of these channels. */
+  readonly positions: (channels: ReadonlySet<number>) => Redacted.Redacted<string>
   /** Called each time mtcute has noted how far it came. */
   onSaved: () => void
 }
@@ -125,8 +127,13 @@ export const makeStorage = Effect.fnUntraced(function* (kept: Option.Option<Kept
           values: entriesOf(values, (key) => !isPosition(key))
         })
       ),
-    positions: () =>
-      Redacted.make(Schema.encodeSync(PositionsPart)({ version: 1, values: entriesOf(values, isPosition) })),
+    positions: (channels) => {
+      const wanted = (key: string) =>
+        key.startsWith(ofChannel) ? channels.has(Number(key.slice(ofChannel.length))) : isPosition(key)
+      return Redacted.make(
+        Schema.encodeSync(PositionsPart)({ version: 1, values: entriesOf(values, wanted) })
+      )
+    },
     peersPart: () =>
       Redacted.make(
         new TextEncoder().encode(

@@ -1,0 +1,219 @@
+/**
+ * What happens in the chosen chats, in order and without gaps: mtcute's loop asks for what was missed, and tells how far
+ * it came after it has told what happened until there.
+ */
+import {
+  getMarkedPeerId,
+  type PeersIndex,
+  parseMarkedPeerId,
+  type RawUpdateInfo,
+  type RpcCallMiddleware,
+  type tl,
+  toggleChannelIdMark
+} from "@mtcute/core"
+import type { BaseTelegramClient } from "@mtcute/core/client.js"
+import { Cause, Effect, Option, Queue, Redacted, Stream } from "effect"
+import { ChatId, MessageId } from "../../domain/Ids.ts"
+import { ChatClosed, type Source, type UserError, type UserUpdate } from "../UserClient.ts"
+import type { Calls } from "./Calls.ts"
+import { readMessage } from "./Messages.ts"
+import type { Reading } from "./Reading.ts"
+import { endsSession, reasonOf } from "./Reasons.ts"
+import type { SessionStorage } from "./SessionStorage.ts"
+
+/** What of the client's own calls concerns whoever follows; nobody does until `updates` is read. */
+export interface Overheard {
+  /** The key is worth nothing any more. */
+  ended: (error: UserError) => void
+  /** More happened there than Telegram tells one by one. */
+  missed: (source: Source) => void
+}
+
+export const makeOverheard = (): Overheard => ({ ended: () => undefined, missed: () => undefined })
+
+const pause = (milliseconds: number) => Effect.runPromise(Effect.sleep(milliseconds))
+
+/**
+ * mtcute's loop makes its calls by itself, gives up at the first flood wait, and begins again at once after any other
+ * failure. Here it waits, however long Telegram asks; a failure costs it a second; and one that ends the session ends
+ * the loop, by leaving it without an answer.
+ */
+export const supervised =
+  (overheard: Overheard): RpcCallMiddleware =>
+  async (context, next) => {
+    const method = context.request._
+    if (!method.startsWith("updates.")) return next(context)
+    const answer = (await next({
+      ...context,
+      params: { ...context.params, floodSleepThreshold: Number.POSITIVE_INFINITY }
+    })) as { readonly _: string; readonly errorCode?: number; readonly errorMessage?: string }
+    if (answer._ === "updates.differenceTooLong") overheard.missed("saved")
+    if (answer._ !== "mt_rpc_error") return answer
+    const reason = reasonOf(method, { code: answer.errorCode ?? 0, text: answer.errorMessage ?? "" })
+    if (endsSession(reason)) {
+      overheard.ended(reason)
+      return new Promise(() => undefined)
+    }
+    await pause(1000)
+    return answer
+  }
+
+interface Followed {
+  readonly sources: ReadonlySet<Source>
+  readonly self: number
+  /** So that a message of a chosen chat is readable also where the update says nothing of the chat. */
+  readonly complete: (peers: PeersIndex) => PeersIndex
+}
+
+const sourceOf = (peer: tl.TypePeer | undefined, { sources, self }: Followed): Source | undefined => {
+  if (peer === undefined) return undefined
+  const source =
+    peer._ === "peerUser" ? (peer.userId === self ? "saved" : undefined) : ChatId.make(getMarkedPeerId(peer))
+  return source !== undefined && sources.has(source) ? source : undefined
+}
+
+/** What an update is to the follower, if anything. */
+const toldBy = (
+  { update, peers }: Pick<RawUpdateInfo, "update" | "peers">,
+  followed: Followed
+): ReadonlyArray<UserUpdate> => {
+  switch (update._) {
+    case "updateNewMessage":
+    case "updateNewChannelMessage":
+    case "updateEditMessage":
+    case "updateEditChannelMessage": {
+      const raw = update.message
+      const source = sourceOf(raw.peerId, followed)
+      if (source === undefined) return []
+      const isNew = update._ === "updateNewMessage" || update._ === "updateNewChannelMessage"
+      // A reaction or a counter that moved: nobody wrote anything.
+      if (!isNew && raw._ === "message" && raw.editHide) return []
+      const _tag = isNew ? ("Message" as const) : ("Edited" as const)
+      return Option.toArray(readMessage(raw, followed.complete(peers))).map((message) => ({
+        _tag,
+        source,
+        message
+      }))
+    }
+    case "updateDeleteMessages": {
+      const common = [...followed.sources].some(
+        (source) => source === "saved" || parseMarkedPeerId(source)[0] === "chat"
+      )
+      const messageIds = update.messages.map((id) => MessageId.make(id))
+      return common ? [{ _tag: "Deleted", messageIds }] : []
+    }
+    case "updateDeleteChannelMessages": {
+      const channel = ChatId.make(toggleChannelIdMark(update.channelId))
+      const messageIds = update.messages.map((id) => MessageId.make(id))
+      return followed.sources.has(channel) ? [{ _tag: "Deleted", channel, messageIds }] : []
+    }
+    default:
+      return []
+  }
+}
+
+const isChannel = (source: Source): source is ChatId =>
+  source !== "saved" && parseMarkedPeerId(source)[0] === "channel"
+
+export const makeFollowing = (
+  client: BaseTelegramClient,
+  storage: SessionStorage,
+  overheard: Overheard,
+  { call }: Calls,
+  inputPeer: Reading["inputPeer"]
+) => {
+  /** From where a channel is told: the kept position, or from now on. */
+  const openChannel = Effect.fnUntraced(function* (channel: ChatId) {
+    const peer = yield* inputPeer(channel)
+    if (peer._ !== "inputPeerChannel") return yield* new ChatClosed({ method: "channels.getFullChannel" })
+    const { channelId, accessHash } = peer
+    const kept = yield* Effect.promise(() => client.storage.updates.getChannelPts(channelId))
+    if (kept !== null) return yield* Effect.promise(() => client.notifyChannelOpened(channelId, kept))
+    const { fullChat } = yield* call({
+      _: "channels.getFullChannel",
+      channel: { _: "inputChannel", channelId, accessHash }
+    })
+    const now = fullChat._ === "channelFull" ? fullChat.pts : undefined
+    return yield* Effect.promise(() => client.notifyChannelOpened(channelId, now))
+  })
+
+  const followed = Effect.fnUntraced(function* (sources: ReadonlyArray<Source>) {
+    const self = yield* Effect.promise(() => client.storage.self.fetch())
+    const chats = yield* Effect.forEach(
+      sources.filter((source) => source !== "saved"),
+      (source) =>
+        Effect.andThen(
+          inputPeer(source),
+          Effect.promise(() => client.storage.peers.getCompleteById(source))
+        )
+    )
+    const userId = self?.userId ?? 0
+    const user = yield* Effect.promise(() => client.storage.peers.getCompleteById(userId))
+    const complete = (peers: PeersIndex) => {
+      if (user?._ === "user" && !peers.users.has(userId)) peers.users.set(userId, user)
+      for (const chat of chats) {
+        if (chat !== null && chat._ !== "user" && chat._ !== "userEmpty" && !peers.chats.has(chat.id)) {
+          peers.chats.set(chat.id, chat)
+        }
+      }
+      return peers
+    }
+    const result: Followed = { sources: new Set(sources), self: userId, complete }
+    return result
+  })
+
+  const follow = Effect.fnUntraced(function* (
+    sources: ReadonlyArray<Source>,
+    told: Queue.Queue<UserUpdate, UserError | Cause.Done>
+  ) {
+    const chosen = yield* followed(sources)
+    const channels = new Set(sources.filter(isChannel).map((source) => toggleChannelIdMark(source)))
+    let last = ""
+    const onUpdate = (info: RawUpdateInfo) => Queue.offerAllUnsafe(told, toldBy(info, chosen))
+    // What was said while no socket was open is not pushed after it, and mtcute would look for it in 15 minutes.
+    const onUsable = () => client.handleClientUpdate({ _: "updatesTooLong" }, false)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        client.onRawUpdate.add(onUpdate)
+        client.mt.onUsable.add(onUsable)
+        overheard.ended = (error) => Queue.failCauseUnsafe(told, Cause.fail(error))
+        overheard.missed = (source) => {
+          if (chosen.sources.has(source)) Queue.offerUnsafe(told, { _tag: "Missed", source })
+        }
+        // The loop notes how far it came only after it has told everything until there.
+        storage.onSaved = () => {
+          const positions = storage.positions(channels)
+          if (Redacted.value(positions) === last) return
+          last = Redacted.value(positions)
+          Queue.offerUnsafe(told, { _tag: "Checkpoint", positions })
+        }
+      }),
+      () =>
+        Effect.promise(async () => {
+          client.onRawUpdate.remove(onUpdate)
+          client.mt.onUsable.remove(onUsable)
+          Object.assign(overheard, makeOverheard())
+          storage.onSaved = () => undefined
+          await client.stopUpdatesLoop()
+        })
+    )
+    yield* Effect.promise(() => client.startUpdatesLoop())
+    yield* Effect.forEach(sources.filter(isChannel), openChannel, { discard: true })
+    return yield* Effect.never
+  })
+
+  return {
+    updates: (sources: ReadonlyArray<Source>): Stream.Stream<UserUpdate, UserError> =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          // Telegram cannot be held back; what was missed comes in slices, however.
+          const told = yield* Queue.unbounded<UserUpdate, UserError | Cause.Done>()
+          yield* follow(sources, told).pipe(
+            Effect.catch((error) => Queue.fail(told, error)),
+            Effect.forkScoped
+          )
+          return Stream.fromQueue(told)
+        })
+      )
+  }
+}
