@@ -18,8 +18,10 @@ export const SessionInfo = Schema.Struct({
   failures: Schema.Int,
   lastActivity: Schema.optionalKey(Schema.Int),
   lastError: Schema.optionalKey(Schema.String),
-  /** Until then Telegram is not asked. */
+  /** Until then Telegram is not asked, */
   nextTry: Schema.optionalKey(Schema.Int),
+  /** because it asked for that, or because it failed. */
+  nextTryBecause: Schema.optionalKey(Schema.Literals(["flood", "trouble"])),
   /** When it came into its state. */
   changed: Schema.Int
 })
@@ -53,9 +55,10 @@ export interface Learned {
   readonly account?: { readonly id: UserId; readonly name: string }
   readonly error?: string
   readonly nextTry?: number
+  readonly nextTryBecause?: "flood" | "trouble"
 }
 
-type Changing = "account" | "failures" | "lastActivity" | "lastError" | "nextTry" | "owner"
+type Changing = "account" | "failures" | "lastActivity" | "lastError" | "nextTry" | "nextTryBecause" | "owner"
 
 const without = (row: SessionRow, ...fields: ReadonlyArray<Changing>): SessionRow => {
   const rest: { -readonly [K in keyof SessionRow]?: SessionRow[K] } = { ...row }
@@ -63,14 +66,14 @@ const without = (row: SessionRow, ...fields: ReadonlyArray<Changing>): SessionRo
   return { ...(rest as SessionRow), failures: row.failures }
 }
 
-const defined = ({ error, nextTry }: Learned) => ({
+const defined = ({ error, nextTry, nextTryBecause }: Learned) => ({
   ...(error === undefined ? {} : { lastError: error }),
-  ...(nextTry === undefined ? {} : { nextTry })
+  ...(nextTry === undefined ? {} : { nextTry, nextTryBecause: nextTryBecause ?? "trouble" })
 })
 
 /** Telegram answered for it. */
 export const answered = (row: SessionRow, { account }: Learned, now: number): SessionRow => ({
-  ...without(row, "lastError", "nextTry"),
+  ...without(row, "lastError", "nextTry", "nextTryBecause"),
   ...(account === undefined ? {} : { account: { id: account.id, name: account.name } }),
   failures: 0,
   lastActivity: now
@@ -78,7 +81,7 @@ export const answered = (row: SessionRow, { account }: Learned, now: number): Se
 
 /** It could not be used. */
 export const failed = (row: SessionRow, learned: Learned): SessionRow => ({
-  ...without(row, "nextTry"),
+  ...without(row, "nextTry", "nextTryBecause"),
   ...defined(learned),
   failures: row.failures + 1
 })
@@ -94,9 +97,13 @@ export const moved = (row: SessionRow, to: SessionState, learned: Learned, now: 
   if (to === "AUTHORIZED") return there(answered(row, learned, now))
   if (to === "STALE") return there(failed(row, learned))
   if (isPending(to))
-    return there({ ...without(row, "lastError", "nextTry", "account"), failures: 0, lastActivity: now })
+    return there({
+      ...without(row, "lastError", "nextTry", "nextTryBecause", "account"),
+      failures: 0,
+      lastActivity: now
+    })
   return there({
-    ...without(row, "lastError", "nextTry", "owner", "account"),
+    ...without(row, "lastError", "nextTry", "nextTryBecause", "owner", "account"),
     ...defined(learned),
     failures: 0
   })

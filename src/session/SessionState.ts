@@ -95,7 +95,12 @@ export const moves: ReadonlyArray<Move> = [
   ...each("user", ["AUTHORIZED"], ["validation_failed", "api_error", "flood_wait"], "STALE"),
   ...each("user", ["STALE"], ["validation_success"], "AUTHORIZED"),
   // and ends.
-  ...each("user", loggedIn, ["session_expired", "key_duplicated", "material_corrupted"], "ABSENT"),
+  ...each(
+    "user",
+    loggedIn,
+    ["session_expired", "key_duplicated", "material_corrupted", "account_refused"],
+    "ABSENT"
+  ),
   ...each("user", loggedIn, ["session_revoked", "manual_revoke"], "REVOKED"),
   // A bot needs no login: Telegram takes its token or not.
   ...each("bot", loggedOut, ["authorization_success"], "AUTHORIZED"),

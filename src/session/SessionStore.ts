@@ -125,7 +125,7 @@ const make = Effect.fnUntraced(function* (replica: string) {
     account_id::float8 AS "accountId", account_name AS "accountName", api_key_alias AS "apiKeyAlias", owner,
     moves::float8 AS moves, failures,
     round(extract(epoch FROM last_activity) * 1000)::float8 AS "lastActivity", last_error AS "lastError",
-    round(extract(epoch FROM next_try) * 1000)::float8 AS "nextTry",
+    round(extract(epoch FROM next_try) * 1000)::float8 AS "nextTry", next_try_because AS "nextTryBecause",
     round(extract(epoch FROM changed_at) * 1000)::float8 AS changed`)
 
   const read = (sql: SqlClient.SqlClient, { tenant, app }: SessionKey, lock: "" | "FOR UPDATE") =>
@@ -142,7 +142,8 @@ const make = Effect.fnUntraced(function* (replica: string) {
       account_name = ${row.account?.name ?? null}::text, owner = ${row.owner ?? null}::text,
       fence = GREATEST(fence, ${fence}::bigint), moves = ${row.moves}::bigint, failures = ${row.failures}::int,
       last_activity = ${at(sql, row.lastActivity)}, last_error = ${row.lastError ?? null}::text,
-      next_try = ${at(sql, row.nextTry)}, changed_at = ${at(sql, row.changed)}
+      next_try = ${at(sql, row.nextTry)}, next_try_because = ${row.nextTryBecause ?? null}::text,
+      changed_at = ${at(sql, row.changed)}
     WHERE tenant_id = ${row.tenant} AND app = ${row.app}`
 
   const allowed = (sql: SqlClient.SqlClient, { tenant, app }: SessionKey, { fence }: Mover) =>

@@ -30,7 +30,9 @@ export class SecretUnknown extends Schema.TaggedError<SecretUnknown>()("SecretUn
 
 /** It is there and does not open: another SECRETS_KEY, or somebody changed or moved the row. */
 export class SecretUnreadable extends Schema.TaggedError<SecretUnreadable>()("SecretUnreadable", {
-  what: Schema.String
+  what: Schema.String,
+  /** Where it is the tenant's key that does not open, nothing of the tenant does. */
+  lost: Schema.Literals(["key", "secret"])
 }) {
   override get message() {
     return `${this.what} cannot be opened: SECRETS_KEY is not the one it was sealed with, or the row was changed. Put the right SECRETS_KEY back, or store the secret again`
@@ -53,6 +55,8 @@ export class Vault extends Context.Service<
       name: SecretName
     ) => Effect.Effect<Redacted.Redacted, SecretUnknown | VaultError>
     readonly remove: (tenant: TenantId, name: SecretName) => Effect.Effect<void, SqlError.SqlError>
+    /** Keeps what does not open apart, as it is: under its name there is nothing then. */
+    readonly setAside: (tenant: TenantId, name: SecretName) => Effect.Effect<void, SqlError.SqlError>
     readonly names: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SecretName>, SqlError.SqlError>
     /**
      * Seals all secrets of the tenant under a new key and forgets the old ones, at once: whoever reads meanwhile gets
@@ -93,7 +97,8 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
 
   const unwrap = (tenant: TenantId, { id, wrapped }: KeyRow) =>
     Option.match(Envelope.open(master, keyBinding(tenant, id), wrapped), {
-      onNone: () => Effect.fail(new SecretUnreadable({ what: `The key ${id} of tenant ${tenant}` })),
+      onNone: () =>
+        Effect.fail(new SecretUnreadable({ what: `The key ${id} of tenant ${tenant}`, lost: "key" })),
       onSome: (bytes) => Effect.succeed<Envelope.SealingKey>({ id, bytes })
     })
 
@@ -125,7 +130,8 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
         (key) => Envelope.open(key, bindingOf(tenant, row), row.sealed)
       ),
       {
-        onNone: () => Effect.fail(new SecretUnreadable({ what: `The ${row.kind} secret ${row.alias}` })),
+        onNone: () =>
+          Effect.fail(new SecretUnreadable({ what: `The ${row.kind} secret ${row.alias}`, lost: "secret" })),
         onSome: (bytes) => Effect.succeed(bytes)
       }
     )
@@ -164,6 +170,16 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
         Effect.asVoid(
           sql`DELETE FROM vault_secrets WHERE tenant_id = ${tenant} AND kind = ${kind} AND alias = ${alias}`
         )
+      )
+    ),
+
+    setAside: Effect.fn("Vault.setAside")((tenant, { kind, alias }) =>
+      scope.transaction(tenant, (sql) =>
+        Effect.asVoid(sql`
+          WITH gone AS (
+            DELETE FROM vault_secrets WHERE tenant_id = ${tenant} AND kind = ${kind} AND alias = ${alias}
+            RETURNING tenant_id, kind, alias, sealed)
+          INSERT INTO vault_quarantine (tenant_id, kind, alias, sealed) SELECT * FROM gone`)
       )
     ),
 

@@ -13,7 +13,8 @@ const channels = [
   "zapiska_revisions",
   "zapiska_directory",
   "zapiska_people",
-  "zapiska_sessions"
+  "zapiska_sessions",
+  "zapiska_sessions_wanted"
 ] as const
 
 export type SignalChannel = (typeof channels)[number]

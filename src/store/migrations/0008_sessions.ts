@@ -7,7 +7,8 @@ export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   for (const statement of [
     // What logs a session in is in the vault, under its app. `owner`: the process that used it last, for people;
-    // who may use it is decided by its lease. `failures`: since Telegram last answered for it.
+    // who may use it is decided by its lease. `failures`: since Telegram last answered for it. `next_try_because`: Telegram asked to wait, or
+    // we wait of our own accord.
     `CREATE TABLE sessions (
       tenant_id text NOT NULL REFERENCES tenants,
       app text NOT NULL,
@@ -25,6 +26,7 @@ export default Effect.gen(function* () {
       last_activity timestamptz,
       last_error text,
       next_try timestamptz,
+      next_try_because text CHECK (next_try_because IN ('flood', 'trouble')),
       changed_at timestamptz NOT NULL,
       PRIMARY KEY (tenant_id, app)
     )`,

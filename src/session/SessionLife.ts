@@ -1,0 +1,81 @@
+/** A client that lives for a while: what its users see of it, and what is kept of it until it is over and done with. */
+import { Cause, Deferred, Effect, Exit, Option, type Result } from "effect"
+import { AppId, TenantId } from "../domain/Ids.ts"
+import type { LockKey } from "../lock/Locks.ts"
+import type { UserError, UserSession } from "../telegram/UserClient.ts"
+import { type ClientError, HeldElsewhere } from "./SessionError.ts"
+import type { SessionKey } from "./SessionEvents.ts"
+import type { Mover } from "./SessionStore.ts"
+
+/** A client that is live, under the lease of its session. */
+export interface LiveSession extends UserSession {
+  /** Fails when it is not live any more: get another, or give up, as the error says. */
+  readonly ended: Effect.Effect<never, ClientError>
+  /** What is asked of the account by other ways: the session takes notice of its failures, too. */
+  readonly noticed: <A, R>(effect: Effect.Effect<A, UserError, R>) => Effect.Effect<A, UserError, R>
+}
+
+/** Whoever holds it uses the session. */
+export const leaseOf = ({ tenant, app }: SessionKey): LockKey => ({ tenant, name: `session/${app}` })
+
+export const keyOf = (name: string): SessionKey => {
+  const slash = name.indexOf("/")
+  return { tenant: TenantId.make(name.slice(0, slash)), app: AppId.make(name.slice(slash + 1)) }
+}
+
+/** One life of a client, from before its lease is taken until after it is given back. */
+export interface Life {
+  readonly name: string
+  readonly opened: Deferred.Deferred<Open, ClientError>
+  readonly stop: Deferred.Deferred<void>
+  readonly over: Deferred.Deferred<never, ClientError>
+  readonly released: Deferred.Deferred<void>
+  /** Nobody else gets it. */
+  dropped: boolean
+}
+export interface Open {
+  readonly session: LiveSession
+  /** The same, with failures that nobody reports. */
+  readonly bare: UserSession
+  readonly by: Mover
+  /** When Telegram first answered. */
+  readonly since: number
+  /** Why nobody gets it for the time being, and until when. */
+  doubt: { readonly error: ClientError; readonly until: number } | undefined
+}
+
+/** What the life of a session came to be: a client, or the reason why there is none. */
+export interface Lived {
+  readonly life: Life
+  readonly opened: Result.Result<Open, ClientError>
+}
+
+export const newLife = (name: string): Life => ({
+  name,
+  opened: Deferred.makeUnsafe(),
+  stop: Deferred.makeUnsafe(),
+  over: Deferred.makeUnsafe(),
+  released: Deferred.makeUnsafe(),
+  dropped: false
+})
+
+/** Each failure of a call passes `report` on its way to the caller. */
+export const reporting = (
+  session: UserSession,
+  ended: Effect.Effect<never, ClientError>,
+  report: (error: UserError) => Effect.Effect<void>
+): LiveSession => ({
+  ...session,
+  ended,
+  noticed: (effect) => Effect.tapError(effect, report),
+  me: Effect.tapError(session.me, report),
+  ping: Effect.tapError(session.ping, report),
+  logOut: Effect.tapError(session.logOut, report)
+})
+
+/** Why it is over. */
+export const endOf = (name: string, exit: Exit.Exit<unknown, ClientError>): ClientError =>
+  Option.getOrElse(
+    Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none(),
+    () => new HeldElsewhere({ session: name, owner: "nobody: this process closed it" })
+  )

@@ -1,0 +1,269 @@
+/**
+ * Telegram sessions by tenant and app: who is logged in, who owns the live client, how one is logged in, watched and
+ * ended. Bots run by their token, in `BotFleet`; the accounts of people are run here.
+ */
+import {
+  Clock,
+  Context,
+  type Duration,
+  Effect,
+  Layer,
+  Metric,
+  Option,
+  type Redacted,
+  type Scope,
+  Stream
+} from "effect"
+import type { SqlError } from "effect/sql"
+import type { TenantId } from "../domain/Ids.ts"
+import { Lease, Locks } from "../lock/Locks.ts"
+import { Signals } from "../store/Signals.ts"
+import { TenantScope } from "../store/TenantScope.ts"
+import { TaskManager } from "../task/TaskManager.ts"
+import { UserClient } from "../telegram/UserClient.ts"
+import { makeLiveSessions } from "./LiveSessions.ts"
+import type { LoginStep } from "./LoginStep.ts"
+import { type LoginOptions, makeLogins } from "./Logins.ts"
+import { clientLatency } from "./metrics.ts"
+import {
+  type ClientError,
+  HeldElsewhere,
+  type LoginError,
+  type NoLogin,
+  NotAnAccount,
+  type RevokeError
+} from "./SessionError.ts"
+import { type SessionKey, sessionName } from "./SessionEvents.ts"
+import { type LiveSession, leaseOf } from "./SessionLife.ts"
+import type { SessionInfo, SessionRow, SessionTransition } from "./SessionRow.ts"
+import { SessionSecrets } from "./SessionSecrets.ts"
+import { isLoggedIn } from "./SessionState.ts"
+import { type NewSession, type SessionExists, SessionStore, type SessionUnknown } from "./SessionStore.ts"
+import { watchSessions } from "./Watching.ts"
+
+/** What became of a session at Telegram when it was revoked. Here nothing is left of it in any case. */
+export interface Ending {
+  /** Without `problem`: logged out, or nobody was logged in. */
+  readonly problem?: string
+}
+
+export class SessionManager extends Context.Service<
+  SessionManager,
+  {
+    readonly add: (
+      key: SessionKey,
+      session: NewSession
+    ) => Effect.Effect<void, SessionExists | SqlError.SqlError>
+    /**
+     * A client that is live for as long as the scope lasts, or the reason why there is none. One process of the world
+     * has it at a time; all who ask here share it.
+     */
+    readonly client: (key: SessionKey) => Effect.Effect<LiveSession, ClientError, Scope.Scope>
+    /**
+     * Keeps `work` going with the client of the session in one of the processes that ask for it, until `stop`. Where
+     * nobody is logged in it waits for that.
+     */
+    readonly start: (
+      key: SessionKey,
+      work: (client: LiveSession) => Effect.Effect<void, ClientError>
+    ) => Effect.Effect<void>
+    readonly stop: (key: SessionKey) => Effect.Effect<void>
+    /**
+     * A login by a code that is scanned; joins one that is under way. It goes on when nobody reads the stream, until
+     * its end, its deadline or `cancel`.
+     */
+    readonly loginByQr: (key: SessionKey, options: LoginOptions) => Stream.Stream<LoginStep, LoginError>
+    /** A login by a code that Telegram sends to this phone. */
+    readonly loginByCode: (
+      key: SessionKey,
+      phone: Redacted.Redacted<string>,
+      options: LoginOptions
+    ) => Stream.Stream<LoginStep, LoginError>
+    /** The login under way in this process, or the last one, from its present step on. */
+    readonly login: (key: SessionKey) => Stream.Stream<LoginStep, LoginError | NoLogin>
+    /** What came of it: the next step, or why it was refused. */
+    readonly submitCode: (
+      key: SessionKey,
+      code: Redacted.Redacted<string>
+    ) => Effect.Effect<LoginStep, LoginError | NoLogin>
+    readonly submitPassword: (
+      key: SessionKey,
+      password: Redacted.Redacted<string>
+    ) => Effect.Effect<LoginStep, LoginError | NoLogin>
+    readonly cancel: (key: SessionKey) => Effect.Effect<void, NoLogin>
+    /** Logs out at Telegram, as far as it can be reached, and destroys what is kept here. */
+    readonly revoke: (key: SessionKey, actor: string) => Effect.Effect<Ending, RevokeError>
+    readonly status: (key: SessionKey) => Effect.Effect<SessionInfo, SessionUnknown | SqlError.SqlError>
+    readonly list: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionInfo>, SqlError.SqlError>
+    /** The newest moves first. */
+    readonly history: (
+      key: SessionKey,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<SessionTransition>, SqlError.SqlError>
+    /** Asks Telegram whether the session lives, and moves it accordingly. */
+    readonly validate: (key: SessionKey) => Effect.Effect<SessionInfo, ClientError | SessionUnknown>
+  }
+>()("zapiska/session/SessionManager") {
+  /** `tenants`: whose sessions are looked at when they are idle. */
+  static readonly layer = (options: {
+    readonly tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
+  }): Layer.Layer<
+    SessionManager,
+    never,
+    Locks | SessionSecrets | SessionStore | Signals | TaskManager | TenantScope | UserClient
+  > => Layer.effect(SessionManager, make(options.tenants))
+}
+
+/** How long another process may take to let go of a session that is to be ended. */
+const letGoWithin: Duration.Input = "10 seconds"
+const logOutWithin: Duration.Input = "10 seconds"
+
+const unreachable = (because: string) =>
+  `it could not be logged out at Telegram (${because}): end it there under Settings → Devices`
+
+/** What no person is shown stays here. */
+const infoOf = ({ apiKeyAlias: _alias, moves: _moves, ...info }: SessionRow): SessionInfo => info
+
+const make = Effect.fnUntraced(function* (
+  tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
+) {
+  const store = yield* SessionStore
+  const secrets = yield* SessionSecrets
+  const locks = yield* Locks
+  const tasks = yield* TaskManager
+  const users = yield* UserClient
+  const signals = yield* Signals
+  const scope = yield* TenantScope
+  const live = yield* makeLiveSessions
+  const logins = yield* makeLogins
+
+  const measured = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const begun = yield* Clock.monotonicTimeNanos
+      const observe = (result: string) =>
+        Effect.flatMap(Clock.monotonicTimeNanos, (now) =>
+          Metric.update(Metric.withAttributes(clientLatency, { result }), Number(now - begun) / 1e9)
+        )
+      return yield* effect.pipe(
+        Effect.tap(() => observe("live")),
+        Effect.tapError(({ _tag }) => observe(_tag))
+      )
+    })
+
+  const logOut = Effect.fnUntraced(function* (row: SessionRow) {
+    const { check } = yield* Lease
+    const kept = yield* secrets.kept(row)
+    const credentials = yield* secrets.credentials(row)
+    const session = yield* users.connect({
+      account: row,
+      ...credentials,
+      kept: Option.some(kept),
+      mayWrite: check
+    })
+    yield* session.logOut
+  }, Effect.scoped)
+
+  const end = Effect.fnUntraced(function* (key: SessionKey, actor: string) {
+    const { fence } = yield* Lease
+    const row = yield* store.get(key)
+    const problem = isLoggedIn(row.state)
+      ? yield* logOut(row).pipe(
+          Effect.timeout(logOutWithin),
+          Effect.as(undefined),
+          // Ended there already: nothing else was wanted.
+          Effect.catchTag(["AuthKeyUnregistered", "SessionRevoked", "AuthKeyDuplicated"], () =>
+            Effect.succeed(undefined)
+          ),
+          Effect.catch((error) => Effect.succeed(unreachable(error.message)))
+        )
+      : undefined
+    yield* store.move(
+      key,
+      "manual_revoke",
+      { actor, fence },
+      problem === undefined ? {} : { error: problem },
+      secrets.destroy(key)
+    )
+    return problem === undefined ? {} : { problem }
+  })
+
+  const workId = (key: SessionKey) => `session/${sessionName(key)}`
+  yield* watchSessions({ store, live, locks, tasks, tenants })
+
+  return SessionManager.of({
+    add: store.add,
+
+    client: Effect.fn("SessionManager.client")((key) => measured(live.get(key))),
+
+    start: Effect.fn("SessionManager.start")((key, work) =>
+      tasks
+        .start(
+          {
+            id: workId(key),
+            kind: "session",
+            description: "Works with a person's own account",
+            owner: key
+          },
+          keepGoing(key, live.get(key), work)
+        )
+        .pipe(Effect.catchTag(["TaskExists", "TaskManagerStopped"], () => Effect.void))
+    ),
+
+    stop: Effect.fn("SessionManager.stop")((key) =>
+      Effect.catchTag(tasks.stop(workId(key)), "TaskUnknown", () => Effect.void)
+    ),
+
+    loginByQr: (key, options) =>
+      Stream.unwrap(Effect.map(logins.begin(key, { _tag: "Qr" }, options), logins.steps)),
+    loginByCode: (key, phone, options) =>
+      Stream.unwrap(Effect.map(logins.begin(key, { _tag: "Code", phone }, options), logins.steps)),
+    login: (key) => Stream.unwrap(Effect.map(logins.find(key), logins.steps)),
+    submitCode: Effect.fn("SessionManager.submitCode")((key, code) => logins.submit(key, "code", code)),
+    submitPassword: Effect.fn("SessionManager.submitPassword")((key, password) =>
+      logins.submit(key, "password", password)
+    ),
+    cancel: Effect.fn("SessionManager.cancel")((key) => logins.cancel(key)),
+
+    revoke: Effect.fn("SessionManager.revoke")(function* (key, actor) {
+      const session = sessionName(key)
+      const { kind } = yield* store.get(key)
+      if (kind === "bot") return yield* new NotAnAccount({ session })
+      yield* Effect.catchTag(logins.cancel(key), "NoLogin", () => Effect.void)
+      // Whichever process has it, this one included, lets go of it.
+      yield* scope.transaction(key.tenant, (sql) => signals.notify(sql, "zapiska_sessions_wanted", session))
+      return yield* locks
+        .withLease(leaseOf(key), { wait: letGoWithin })(end(key, actor))
+        .pipe(
+          Effect.catchTag("LockHeld", ({ owner }) => Effect.fail(new HeldElsewhere({ session, owner }))),
+          Effect.catchTag("LockLost", () =>
+            Effect.fail(new HeldElsewhere({ session, owner: "another process by now" }))
+          )
+        )
+    }),
+
+    status: Effect.fn("SessionManager.status")((key) => Effect.map(store.get(key), infoOf)),
+    list: Effect.fn("SessionManager.list")((tenant) =>
+      Effect.map(store.list(tenant), (rows) => rows.map(infoOf))
+    ),
+    history: store.history,
+    validate: Effect.fn("SessionManager.validate")((key) =>
+      Effect.andThen(live.validate(key), Effect.map(store.get(key), infoOf))
+    )
+  })
+})
+
+/** Between two attempts to have a session that another has, or that is not logged in. */
+const askAgain: Duration.Input = "5 seconds"
+
+const keepGoing = (
+  key: SessionKey,
+  client: Effect.Effect<LiveSession, ClientError, Scope.Scope>,
+  work: (client: LiveSession) => Effect.Effect<void, ClientError>
+): Effect.Effect<never> =>
+  client.pipe(
+    Effect.flatMap((session) => Effect.raceFirst(work(session), session.ended)),
+    Effect.scoped,
+    Effect.catch((error) => Effect.logDebug(`Session ${sessionName(key)} rests: ${error.message}`)),
+    Effect.andThen(Effect.sleep(askAgain)),
+    Effect.forever
+  )
