@@ -1,6 +1,7 @@
 /** `zapiska start`: the whole assistant in one process, until it is told to stop. */
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
+import { launch } from "./launch.ts"
 
 // Loaded only when it is started: the other commands answer in half the time without it.
 const application = Layer.unwrap(
@@ -10,6 +11,6 @@ const application = Layer.unwrap(
   )
 )
 
-export const start = Command.make("start", {}, () => Layer.launch(application)).pipe(
+export const start = Command.make("start", {}, () => launch(application)).pipe(
   Command.withDescription("Start the assistant; settings come from the environment and .env")
 )

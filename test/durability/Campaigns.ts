@@ -2,8 +2,10 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { failpoints } from "../../src/ops/Failpoint.ts"
+import { noRedis } from "../support/redis.ts"
 import { chosenSeed, postgresKills, prove, signals } from "./Harness.ts"
 import type { End } from "./Lives.ts"
+import * as Replicas from "./Replicas.ts"
 
 interface Size {
   readonly updates: number
@@ -108,4 +110,14 @@ export const postgresKilled = (size: Size) =>
         assert.isAbove(figures.notes, size.notes)
       }),
     minutes(size.minutes)
+  )
+
+export const replicas = ({
+  minutes: most,
+  ...size
+}: Omit<Replicas.Campaign, "seed"> & { readonly minutes: number }) =>
+  it.live.skipIf(noRedis !== undefined)(
+    "of three replicas killed, frozen and restarted under load, every message is in one note, and each bot has one poller",
+    () => Effect.flatMap(chosenSeed, (seed) => Replicas.prove({ seed, ...size })),
+    minutes(most)
   )

@@ -1,0 +1,3 @@
+import { replicas } from "./Campaigns.ts"
+
+replicas({ people: 60, kills: 14, naps: 8, comas: 4, minutes: 20 })

@@ -1,0 +1,3 @@
+import { replicas } from "./Campaigns.ts"
+
+replicas({ people: 24, kills: 2, naps: 2, comas: 1, minutes: 5 })
