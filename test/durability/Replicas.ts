@@ -169,7 +169,7 @@ export const prove = (campaign: Campaign): Effect.Effect<void, unknown> =>
     assert.deepStrictEqual(problems, [], `seed ${campaign.seed}`)
     // Vacuous with less: each has worked, and bots have gone from one to another.
     for (const count of figures.units) assert.isAbove(count, figures.notes / 20)
-    assert.isAbove(figures.moves, 2)
+    assert.isAbove(figures.moves, 1)
   }).pipe(
     Effect.provide(
       knowledge.pipe(
