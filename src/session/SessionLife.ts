@@ -1,5 +1,5 @@
 /** A client that lives for a while: what its users see of it, and what is kept of it until it is over and done with. */
-import { Cause, Deferred, Effect, Exit, Option, type Result } from "effect"
+import { Cause, Deferred, Effect, Exit, Option, type Result, Stream } from "effect"
 import { AppId, TenantId } from "../domain/Ids.ts"
 import type { LockKey } from "../lock/Locks.ts"
 import type { UserError, UserSession } from "../telegram/UserClient.ts"
@@ -11,8 +11,6 @@ import type { Mover } from "./SessionStore.ts"
 export interface LiveSession extends UserSession {
   /** Fails when it is not live any more: get another, or give up, as the error says. */
   readonly ended: Effect.Effect<never, ClientError>
-  /** What is asked of the account by other ways: the session takes notice of its failures, too. */
-  readonly noticed: <A, R>(effect: Effect.Effect<A, UserError, R>) => Effect.Effect<A, UserError, R>
 }
 
 /** Whoever holds it uses the session. */
@@ -67,10 +65,14 @@ export const reporting = (
 ): LiveSession => ({
   ...session,
   ended,
-  noticed: (effect) => Effect.tapError(effect, report),
   me: Effect.tapError(session.me, report),
   ping: Effect.tapError(session.ping, report),
-  logOut: Effect.tapError(session.logOut, report)
+  logOut: Effect.tapError(session.logOut, report),
+  chats: Stream.tapError(session.chats, report),
+  updates: (sources) => Stream.tapError(session.updates(sources), report),
+  history: (source, options) => Stream.tapError(session.history(source, options), report),
+  download: (file) => Stream.tapError(session.download(file), report),
+  fileSentTo: (bot, sent) => Effect.tapError(session.fileSentTo(bot, sent), report)
 })
 
 /** Why it is over. */

@@ -163,7 +163,12 @@ export const makeFakeTelegram = (accounts: ReadonlyArray<FakeAccount>) => {
           })
         ),
         exportSession: Effect.sync(() => Redacted.make(mine ?? "")),
-        exportPeers: Effect.sync(() => Redacted.make(new TextEncoder().encode(`${canary}-peers`)))
+        exportPeers: Effect.sync(() => Redacted.make(new TextEncoder().encode(`${canary}-peers`))),
+        chats: Stream.empty,
+        updates: () => Stream.never,
+        history: () => Stream.empty,
+        download: () => Stream.fromEffect(written("upload.getFile", () => Effect.succeed(new Uint8Array(1)))),
+        fileSentTo: () => written("messages.search", () => Effect.succeedNone)
       }
       return session
     })
