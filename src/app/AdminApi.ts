@@ -5,17 +5,21 @@ import { adminOnly } from "../ops/HttpApi.ts"
 import { AdminApi } from "./admin/Api.ts"
 import { appsHandlers } from "./admin/AppsHandlers.ts"
 import { auditHandlers } from "./admin/AuditHandlers.ts"
+import { invitesHandlers } from "./admin/InvitesHandlers.ts"
 import { outboxHandlers } from "./admin/OutboxHandlers.ts"
 import { refusing } from "./admin/Refusals.ts"
 import { secretsHandlers } from "./admin/SecretsHandlers.ts"
 import { tasksHandlers } from "./admin/TasksHandlers.ts"
 import { tenantsHandlers } from "./admin/TenantsHandlers.ts"
+import { usersHandlers } from "./admin/UsersHandlers.ts"
 
 export const adminRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(AdminApi, { openapiPath: "/api/openapi.json" }).pipe(
     Layer.provide([
       tenantsHandlers,
       appsHandlers,
+      usersHandlers,
+      invitesHandlers,
       secretsHandlers,
       auditHandlers,
       tasksHandlers,

@@ -11,12 +11,13 @@ import { audit, secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tasks, undelivered } from "./tasks.ts"
 import { tenants } from "./tenant.ts"
+import { invites, users } from "./user.ts"
 
 const zapiska = Command.make("zapiska").pipe(
   Command.withDescription(
     "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
   ),
-  Command.withSubcommands([start, tenants, apps, secrets, audit, tasks, undelivered])
+  Command.withSubcommands([start, tenants, apps, users, invites, secrets, audit, tasks, undelivered])
 )
 
 /** What is wrong comes alone, where errors belong: the whole help would push it off the screen. */

@@ -9,6 +9,7 @@ import { Address } from "../domain/Address.ts"
 import { compose, type FormattedText } from "../domain/FormattedText.ts"
 import { ChatId, TenantId } from "../domain/Ids.ts"
 import type { Sender } from "../domain/IncomingMessage.ts"
+import { defaultInviteLifetime, type Invite, type InviteRole } from "../domain/Invite.ts"
 import { type Language, languageOf } from "../domain/Language.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -27,24 +28,6 @@ export class InviteUnknown extends Schema.TaggedError<InviteUnknown>()(
     return `Tenant ${this.tenant} has no invite ${this.id}; the list of invites shows those that are open`
   }
 }
-
-/** What an invite may make of somebody: owners are made by owners they know, not by a link. */
-export const InviteRole = Schema.Literals(["member", "reader"])
-export type InviteRole = typeof InviteRole.Type
-
-export const mostUses = 1_000
-export const defaultInviteLifetime = Duration.days(7)
-
-export const Invite = Schema.Struct({
-  id: Schema.String,
-  role: InviteRole,
-  usesLeft: Schema.Int,
-  /** ISO 8601 */
-  expiresAt: Schema.String,
-  createdBy: Schema.String,
-  createdAt: Schema.String
-})
-export type Invite = typeof Invite.Type
 
 /** An invite with the code that goes into its link, shown once. */
 export interface NewInvite extends Invite {

@@ -6,7 +6,8 @@ import { Cache, Context, Duration, Effect, Exit, Layer, Schema, Stream } from "e
 import type { SqlClient, SqlError } from "effect/sql"
 import { TenantId, UserId } from "../domain/Ids.ts"
 import type { Sender } from "../domain/IncomingMessage.ts"
-import { Role } from "../domain/Role.ts"
+import type { Member } from "../domain/Member.ts"
+import type { Role } from "../domain/Role.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -39,17 +40,6 @@ export class LastOwner extends Schema.TaggedError<LastOwner>()(
     return `User ${this.user} is the only owner of tenant ${this.tenant}; make somebody else an owner first`
   }
 }
-
-export const Member = Schema.Struct({
-  user: UserId,
-  role: Role,
-  name: Schema.String,
-  /** IETF tag of the Telegram client they last wrote with. */
-  language: Schema.optionalKey(Schema.String),
-  /** ISO 8601 */
-  since: Schema.String
-})
-export type Member = typeof Member.Type
 
 /** What is known of a person without looking. */
 export type Known = Pick<Member, "role" | "language">

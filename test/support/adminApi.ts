@@ -13,27 +13,37 @@ import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { Tenants } from "../../src/store/Tenants.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { BotPort } from "../../src/telegram/BotPort.ts"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
+import { Invites } from "../../src/telegram/Invites.ts"
+import { Members } from "../../src/telegram/Members.ts"
+import { Outbox } from "../../src/telegram/Outbox.ts"
+import { Pacer } from "../../src/telegram/Pacer.ts"
 import { Undelivered } from "../../src/telegram/Undelivered.ts"
 import { emulatorLayer } from "./emulator.ts"
 import { TestDatabase } from "./Postgres.ts"
 
 export const adminToken = "canary-admin-token-0123456789"
 
-const apps = Layer.unwrap(
+const key = Redacted.make(new Uint8Array(randomBytes(32)))
+
+const bots = Layer.unwrap(
   BotApiEmulator.useSync(({ apiRoot, bot }) =>
-    Apps.layer({ apiRoot }).pipe(
-      Layer.provide(GrammyApi.layer),
-      Layer.provide(
+    Layer.merge(Apps.layer({ apiRoot }), Invites.layer({ key })).pipe(
+      Layer.provideMerge(Members.layer),
+      Layer.provide(Outbox.layer),
+      Layer.provide(Layer.merge(GrammyApi.layer, Pacer.layer)),
+      Layer.provideMerge(BotPort.layerRecording),
+      Layer.provideMerge(
         Bots.layer([{ tenant: defaultTenant, app: defaultApp, apiRoot, token: Redacted.make(bot.token) }])
       )
     )
   )
 )
 
-const services = Layer.mergeAll(apps, Undelivered.layer).pipe(
-  Layer.provideMerge(Vault.layer({ masterKey: Redacted.make(new Uint8Array(randomBytes(32))) })),
+const services = Layer.mergeAll(bots, Undelivered.layer).pipe(
+  Layer.provideMerge(Vault.layer({ masterKey: key })),
   Layer.provideMerge(Tenants.layer),
   Layer.provideMerge(Audit.layer),
   Layer.provideMerge(TestDatabase.layer),
@@ -51,6 +61,10 @@ export const adminApi = serve(adminRoutes, []).pipe(
 export const nothingBehind = Layer.mergeAll(
   Layer.mock(Apps, {}),
   Layer.mock(Audit, {}),
+  Layer.mock(BotPort, {}),
+  Layer.mock(Bots, {}),
+  Layer.mock(Invites, {}),
+  Layer.mock(Members, {}),
   Layer.mock(Tenants, {}),
   Layer.mock(TenantScope, {}),
   Layer.mock(Vault, {})
@@ -90,3 +104,9 @@ export const call = (
 /** A bot that Telegram knows. */
 export const newBot = (username: string) =>
   BotApiEmulator.use(({ createBot }) => createBot({ username, name: username }))
+
+/** What is on record of a tenant, in the order it happened. */
+export const recorded = (tenant: string) =>
+  Effect.map(call("GET", `/api/tenants/${tenant}/audit`), ({ body }) =>
+    body.map((row: Record<string, unknown>) => `${row.actor} ${row.action} ${row.subject}`).reverse()
+  )

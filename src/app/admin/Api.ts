@@ -6,17 +6,19 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { AdminOnly } from "../../ops/HttpApi.ts"
 import { AppsGroup } from "./AppsGroup.ts"
 import { AuditGroup } from "./AuditGroup.ts"
+import { InvitesGroup } from "./InvitesGroup.ts"
 import { OutboxGroup } from "./OutboxGroup.ts"
 import { Refusing } from "./Refusals.ts"
 import { SecretsGroup } from "./SecretsGroup.ts"
 import { TasksGroup } from "./TasksGroup.ts"
 import { TenantsGroup } from "./TenantsGroup.ts"
+import { UsersGroup } from "./UsersGroup.ts"
 
 /** A misspelt name is told, not ignored. */
 const strict = { errors: "all", onExcessProperty: "error" } as const
 
 export class AdminApi extends HttpApi.make("zapiska")
-  .add(TenantsGroup, AppsGroup, SecretsGroup, AuditGroup, TasksGroup, OutboxGroup)
+  .add(TenantsGroup, AppsGroup, UsersGroup, InvitesGroup, SecretsGroup, AuditGroup, TasksGroup, OutboxGroup)
   .middleware(Refusing)
   // The one door, around everything there is.
   .middleware(AdminOnly)

@@ -1,12 +1,7 @@
 import { Duration, Effect } from "effect"
+import { defaultInviteLifetime, type InviteRole, mostUses } from "../../domain/Invite.ts"
 import { BotPort } from "../../telegram/BotPort.ts"
-import {
-  defaultInviteLifetime,
-  type InviteRole,
-  Invites,
-  inviteLink,
-  mostUses
-} from "../../telegram/Invites.ts"
+import { Invites, inviteLink } from "../../telegram/Invites.ts"
 import { Permission } from "../../telegram/Permission.ts"
 import { peopleTexts } from "../PeopleTexts.ts"
 import type { Command, CommandRequest } from "./Command.ts"

@@ -31,7 +31,10 @@ const places: Readonly<Record<string, string>> = { tenant: "acme", app: "helper"
 const payloads = (token: string): Readonly<Record<string, Schema.Json>> => ({
   "POST /api/tenants": { tenant: "burglar" },
   "POST /api/tenants/{tenant}/apps": { app: "burglar", token },
-  "POST /api/tenants/{tenant}/apps/{app}/rotate": { token }
+  "POST /api/tenants/{tenant}/apps/{app}/rotate": { token },
+  "POST /api/tenants/{tenant}/users": { user: 66, role: "owner" },
+  "PUT /api/tenants/{tenant}/users/{user}/role": { role: "owner" },
+  "POST /api/tenants/{tenant}/invites": { role: "member" }
 })
 
 const filled = ({ path }: Operation) =>

@@ -6,16 +6,11 @@ import { TenantId } from "../../../src/domain/Ids.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
 import { Apps } from "../../../src/session/Apps.ts"
 import { Vault } from "../../../src/session/Vault.ts"
-import { adminApi, call, newBot } from "../../support/adminApi.ts"
+import { adminApi, call, newBot, recorded } from "../../support/adminApi.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 
 /** What of a token nobody may see. */
 const secretOf = (token: string) => token.slice(token.indexOf(":") + 1)
-
-const recorded = (tenant: string) =>
-  Effect.map(call("GET", `/api/tenants/${tenant}/audit`), ({ body }) =>
-    body.map((row: Record<string, unknown>) => `${row.actor} ${row.action} ${row.subject}`).reverse()
-  )
 
 const everything = Effect.scoped(
   Effect.gen(function* () {
