@@ -1,17 +1,20 @@
 /** What runs without being asked: the bots, the git copies, the clearing of old rows. */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer, Schedule } from "effect"
 import * as Purge from "../conversation/Purge.ts"
 import * as RepositoryNotices from "../conversation/RepositoryNotices.ts"
 import { commandNames, texts } from "../conversation/Texts.ts"
-import { defaultTenant } from "../domain/Ids.ts"
+import { defaultTenant, type TenantId } from "../domain/Ids.ts"
 import { languages } from "../domain/Language.ts"
-import { GitProjection } from "../knowledge/GitProjection.ts"
-import { BotRunner } from "../session/BotRunner.ts"
+import { BotFleet } from "../session/BotFleet.ts"
+import { Directory, enabledTenants } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
-import { Bots } from "../telegram/Bots.ts"
 import { Callbacks } from "../telegram/Callbacks.ts"
 import { Outbox } from "../telegram/Outbox.ts"
+import { AppConfig } from "./AppConfig.ts"
+import { repositoriesIn } from "./DataDirFiles.ts"
+import * as TenantTasks from "./TenantTasks.ts"
 
 const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")])
 
@@ -24,26 +27,35 @@ const menus = languages.map((language) => ({
 /** How long it is known which updates were handled. */
 const remembered = "30 days"
 
+const owner = { tenant: defaultTenant }
+
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
-    const bots = yield* Bots
+    const { dataDir } = yield* AppConfig
     const callbacks = yield* Callbacks
+    const directory = yield* Directory
+    const fleet = yield* BotFleet
     const handled = yield* HandledUpdates
     const outbox = yield* Outbox
-    const projection = yield* GitProjection
-    const runner = yield* BotRunner
     const tasks = yield* TaskManager
-    const owner = { tenant: defaultTenant }
+
+    const purgeOf = (tenant: TenantId) =>
+      outbox
+        .purge(tenant, Purge.kept)
+        .pipe(
+          Effect.andThen(callbacks.purge(tenant, Purge.kept)),
+          Effect.andThen(handled.forget(tenant, remembered))
+        )
 
     yield* tasks.start(
       {
-        id: `projection/${defaultTenant}`,
-        kind: "projection",
-        description: "Keeps the git copies of the knowledge bases",
+        id: "tenants",
+        kind: "tenants",
+        description: "Does what is done for each tenant, as tenants come and go",
         owner,
         restart: backoff
       },
-      projection.follow(defaultTenant)
+      TenantTasks.follow(repositoriesIn(dataDir))
     )
     yield* tasks.start(
       {
@@ -64,13 +76,26 @@ export const layer = Layer.effectDiscard(
         restart: backoff
       },
       Purge.purge().pipe(
-        Effect.andThen(outbox.purge(defaultTenant, Purge.kept)),
-        Effect.andThen(callbacks.purge(defaultTenant, Purge.kept)),
-        Effect.andThen(handled.forget(defaultTenant, remembered)),
+        Effect.andThen(
+          Effect.flatMap(directory.listing, (listing) =>
+            Effect.forEach(enabledTenants(listing), purgeOf, { discard: true })
+          )
+        ),
         Effect.repeat(Schedule.jittered(Schedule.spaced("1 hour"))),
         Effect.asVoid
       )
     )
-    for (const bot of yield* bots.list) yield* runner.start(bot, menus)
+    yield* tasks.start(
+      {
+        id: "bots",
+        kind: "bots",
+        description: "Runs the bots, as they come, go and get other tokens",
+        owner,
+        restart: backoff
+      },
+      fleet.follow(menus)
+    )
+    // Before those that run the bots end them: it would start them again.
+    yield* Effect.addFinalizer(() => Effect.catchTag(tasks.stop("bots"), "TaskUnknown", Effect.die))
   })
-)
+).pipe(Layer.provide(NodeFileSystem.layer))

@@ -1,5 +1,4 @@
 /** The embedded profile: everything in one process, nothing to install. Reads from the bottom up. */
-import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
 import { Media } from "../assistant/Media.ts"
@@ -19,13 +18,17 @@ import { Fences } from "../lock/Fences.ts"
 import * as LocksMemory from "../lock/LocksMemory.ts"
 import { Health } from "../ops/Health.ts"
 import { Apps } from "../session/Apps.ts"
+import { BotFleet } from "../session/BotFleet.ts"
 import { BotRunner } from "../session/BotRunner.ts"
 import { Replicas } from "../session/Replicas.ts"
+import * as StoredBots from "../session/StoredBots.ts"
 import { Vault } from "../session/Vault.ts"
+import * as VaultCheck from "../session/VaultCheck.ts"
 import { Audit } from "../store/Audit.ts"
 import * as Database from "../store/Database.ts"
 import { DatabaseOwner } from "../store/DatabaseOwner.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
+import { Directory } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { LocalPostgres } from "../store/LocalPostgres.ts"
 import { Shutdown } from "../store/Shutdown.ts"
@@ -48,6 +51,7 @@ import { Undelivered } from "../telegram/Undelivered.ts"
 import * as WebhookIntake from "../telegram/WebhookIntake.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
+import { repositoriesIn } from "./DataDirFiles.ts"
 import * as Http from "./Http.ts"
 import * as KeptFiles from "./KeptFiles.ts"
 import * as Readiness from "./Readiness.ts"
@@ -76,16 +80,23 @@ const database = Layer.unwrap(
 )
 
 /** Whom the installation serves, and their secrets. */
-const tenants = Layer.merge(
+const tenants = Layer.mergeAll(
   Tenants.layer,
+  Directory.layer,
   Layer.unwrap(Effect.map(Secrets, ({ key }) => Vault.layer({ masterKey: key })))
 ).pipe(Layer.provideMerge(Audit.layer))
+
+/** Those the process was started with, and those of the tenants; no token is used before all secrets are looked at. */
+const bots = configured(({ telegram }) => StoredBots.layer({ apiRoot: telegram.apiRoot })).pipe(
+  Layer.provide(VaultCheck.layer),
+  Layer.provideMerge(Sandbox.bots)
+)
 
 const apps = configured(({ telegram }) => Apps.layer({ apiRoot: telegram.apiRoot }))
 
 const knowledge = Layer.mergeAll(
   KnowledgeBase.layer,
-  configured(({ dataDir }) => GitProjection.layer({ directory: join(dataDir, "kb") }))
+  configured(({ dataDir }) => GitProjection.layer({ directory: repositoriesIn(dataDir) }))
 ).pipe(Layer.provideMerge(RevisionLog.layer), Layer.provideMerge(Blobs.layer))
 
 const wire = Layer.merge(Pacer.layer, GrammyApi.layer)
@@ -169,7 +180,8 @@ const receiving = configured(({ telegram: { webhook } }) =>
   webhook === undefined ? Intake.layer : WebhookIntake.layer(webhook)
 )
 
-const intake = BotRunner.layer.pipe(
+const intake = BotFleet.layer.pipe(
+  Layer.provideMerge(BotRunner.layer),
   Layer.provideMerge(receiving),
   Layer.provideMerge(Taking.layer),
   Layer.provide(Chats.layer)
@@ -193,7 +205,7 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(bot),
     Layer.provideMerge(apps),
     Layer.provideMerge(wire),
-    Layer.provideMerge(Sandbox.bots),
+    Layer.provideMerge(bots),
     Layer.provideMerge(knowledge),
     Layer.provideMerge(tenants),
     Layer.provideMerge(database),

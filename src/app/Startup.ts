@@ -23,9 +23,12 @@ interface Introduction {
 }
 const nothingKnown: Introduction = { name: Option.none(), refused: false }
 
-/** Who the bots are, as far as Telegram says it in time. */
+/** Who the bots are the process was started with, as far as Telegram says it in time; and how many others there are. */
 const introduced = Effect.gen(function* () {
-  const bots = yield* Effect.flatMap(Bots, ({ list }) => list)
+  const { get, list } = yield* Bots
+  const accounts = yield* Effect.forEach(yield* list, (bot) => Effect.option(get(bot)))
+  const known = accounts.flatMap(Option.toArray)
+  const bots = known.filter(({ origin }) => origin === undefined)
   const port = yield* BotPort
   const deadline = (yield* Clock.currentTimeMillis) + patience
   const met = yield* Effect.forEach(
@@ -41,7 +44,8 @@ const introduced = Effect.gen(function* () {
   )
   return {
     name: Option.getOrElse(Option.firstSomeOf(met.map(({ name }) => name)), () => "your bot"),
-    refused: met.some(({ refused }) => refused)
+    refused: met.some(({ refused }) => refused),
+    others: known.length - bots.length
   }
 })
 
@@ -73,7 +77,7 @@ export const layer = Layer.effectDiscard(
     const health = yield* Health
     const projection = yield* GitProjection
     const url = yield* localUrl
-    const { refused, name } = yield* introduced
+    const { refused, name, others } = yield* introduced
     const notes = projection.directory({ tenant: defaultTenant, name: defaultKnowledgeBase })
     yield* refused
       ? Effect.logWarning(
@@ -84,6 +88,7 @@ export const layer = Layer.effectDiscard(
     yield* Effect.logInfo(
       `Health, metrics, admin API: ${url}${adminTokenFile === undefined ? "" : ` (token in ${adminTokenFile})`}`
     )
+    if (others > 0) yield* Effect.logInfo(`Bots of tenants: ${others}`)
     if (!refused) yield* nextStep(name)
     yield* Effect.addFinalizer(() =>
       Effect.andThen(health.drain, Effect.logInfo("Stopping; nothing received is lost"))

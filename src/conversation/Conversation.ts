@@ -10,6 +10,7 @@ import type { SqlError } from "effect/sql"
 import type { UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { reach } from "../ops/Failpoint.ts"
+import { Directory } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { decodeUpdate } from "../telegram/UpdateDecoder.ts"
@@ -19,6 +20,7 @@ import { ConversationSettings } from "./ConversationSettings.ts"
 import { MessageProcessor } from "./MessageProcessor.ts"
 import { unitDuration, units, windowsOpen } from "./metrics.ts"
 import { type Fate, outlasting, persistently } from "./Persistently.ts"
+import { served, unlessRemoved } from "./Served.ts"
 import { commandOf, notedBy, StoredUpdate, userOf } from "./StoredUpdate.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -38,6 +40,7 @@ export const layer = Conversation.toLayer(
     const tasks = yield* TaskManager
     const handled = yield* HandledUpdates
     const { clocksApart, rules } = yield* ConversationSettings
+    const directory = yield* Directory
     const activated = yield* Clock.currentTimeMillis
     // Messages are accepted one at a time in the order they were stored; what they wait for is not.
     const order = yield* Semaphore.make(1)
@@ -62,6 +65,19 @@ export const layer = Conversation.toLayer(
         )
       })
 
+    /** As hard as it can be, for whom there still is. */
+    const tried = <E>(
+      context: UserContext,
+      what: string,
+      effect: Effect.Effect<void, E>,
+      otherwise: Effect.Effect<void, E>
+    ) =>
+      persistently(
+        what,
+        unlessRemoved(context.tenant, effect),
+        unlessRemoved(context.tenant, otherwise)
+      ).pipe(Effect.provideService(Directory, directory))
+
     const processUnit = (unit: Aggregator.Unit): Effect.Effect<Aggregator.Outcome> =>
       Effect.suspend(() => {
         const context = user!
@@ -81,7 +97,8 @@ export const layer = Conversation.toLayer(
         return measured(
           "note",
           context,
-          persistently(
+          tried(
+            context,
             "Saving a note",
             Effect.andThen(reach("closed"), save({ raw: false })),
             save({ raw: true })
@@ -122,7 +139,7 @@ export const layer = Conversation.toLayer(
       measured(
         kind,
         context,
-        persistently(`Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
+        tried<unknown>(context, `Update ${updateId} (${kind})`, effect, processor.giveUp(context, updateId))
       )
     const once = (...unit: Parameters<typeof atOnce>) => aggregator.inTurn(atOnce(...unit))
 
@@ -239,9 +256,15 @@ export const layer = Conversation.toLayer(
       Effect.gen(function* () {
         const update = decodeUpdate(stored.raw)
         const before = yield* handledBefore(stored, update.updateId, turn)
-        const done = yield* order.withPermits(1)(accept(stored, update, before))
+        const done = yield* order.withPermits(1)(
+          Effect.gen(function* () {
+            if (yield* served(stored.tenant)) return yield* accept(stored, update, before)
+            yield* Effect.logInfo("What a tenant that was removed had not handled is left undone")
+            return Effect.succeed<Aggregator.Outcome>("finished")
+          })
+        )
         if ((yield* done) === "reopen") yield* Effect.delay(receive(stored, "again"), rules.quiet)
-      })
+      }).pipe(Effect.provideService(Directory, directory))
 
     return Conversation.of({
       Receive: ({ payload }) =>

@@ -1,6 +1,12 @@
-/** Removes the finished rows of conversations from the engine's tables; nothing else of the engine. */
+/**
+ * Removes finished rows from the engine's tables: those of conversations when they are old, and all of tenants that
+ * were removed; nothing else of the engine.
+ */
 import { Clock, Duration, Effect } from "effect"
 import { Snowflake } from "effect/cluster"
+import type { SqlClient } from "effect/sql"
+import type { TenantId } from "../domain/Ids.ts"
+import { Directory } from "../store/Directory.ts"
 import { EngineSql } from "../store/EngineSql.ts"
 import { Conversation } from "./Conversation.ts"
 
@@ -34,5 +40,28 @@ export const purge = Effect.fn("Purge.conversations")(function* () {
     const n = Number(rows[0]?.n ?? 0)
     removed += n
     if (n < batch) return removed
+  }
+})
+
+/** Whose a row is: a conversation bears it in its name, a workflow in what it was started with. */
+const tenantOf = (sql: SqlClient.SqlClient) => sql`
+  CASE WHEN entity_type = ${Conversation.type} THEN split_part(entity_id, '/', 1)
+    WHEN entity_type LIKE 'Workflow/%' THEN payload::jsonb ->> 'tenant' END`
+
+/** What is left of tenants that are no longer there. What they had not handled is finished first, and goes later. */
+export const purgeRemoved = Effect.fn("Purge.removed")(function* () {
+  const directory = yield* Directory
+  const { client: sql } = yield* EngineSql
+  const all = yield* sql<{ tenant: TenantId | null }>`
+    SELECT DISTINCT ${tenantOf(sql)} AS tenant FROM cluster_messages WHERE processed`
+  for (const { tenant } of all) {
+    if (tenant === null || (yield* directory.standing(tenant)) !== "unknown") continue
+    yield* sql`
+      WITH theirs AS (
+        SELECT id FROM cluster_messages WHERE processed AND ${tenantOf(sql)} = ${tenant}
+      ), replies AS (
+        DELETE FROM cluster_replies WHERE request_id IN (SELECT id FROM theirs)
+      )
+      DELETE FROM cluster_messages WHERE id IN (SELECT id FROM theirs)`
   }
 })

@@ -22,10 +22,12 @@ export class BotRunner extends Context.Service<
   {
     /**
      * Runs the tasks of a bot while its lease is ours, which it is while no other replica is to run it. They go on
-     * until the scope of the Layer closes.
+     * until it is stopped or the scope of the Layer closes.
      */
     readonly start: (bot: BotKey, menus: ReadonlyArray<CommandMenu>) => Effect.Effect<void>
-    /** Why the bot is silent until the process is started with a token that is right. */
+    /** Ends its tasks, waits for what they have in hand, and lets go of the lease. */
+    readonly stop: (bot: BotKey) => Effect.Effect<void>
+    /** Why the bot is silent until it is started with a token that is right. */
     readonly refusal: (bot: BotKey) => Effect.Effect<Option.Option<Unauthorized>>
   }
 >()("zapiska/session/BotRunner") {
@@ -86,7 +88,11 @@ const make = Effect.gen(function* () {
         bot,
         "poller",
         "Receives what people send to the bot",
-        intake.receive(bot, botId).pipe(Effect.catchTag("Unauthorized", (error) => refused(bot, error)))
+        intake.receive(bot, botId).pipe(
+          Effect.catchTag("Unauthorized", (error) => refused(bot, error)),
+          // Whoever took the bot away stops it, too.
+          Effect.catchTag("BotUnknown", () => Effect.never)
+        )
       )
       yield* task(
         bot,
@@ -136,6 +142,11 @@ const make = Effect.gen(function* () {
           Effect.provideService(Replicas, replicas)
         )
       )
+    }),
+    stop: Effect.fn("BotRunner.stop")(function* (bot: BotKey) {
+      yield* end(idOf(bot, "session"))
+      pollers.delete(idOf(bot, "poller"))
+      refusals.delete(botName(bot))
     }),
     refusal: (bot) => Effect.sync(() => Option.fromNullishOr(refusals.get(botName(bot))))
   })

@@ -39,6 +39,12 @@ export class SecretUnreadable extends Schema.TaggedError<SecretUnreadable>()("Se
   }
 }
 
+/**
+ * `foreign`: sealed under another SECRETS_KEY. `damaged`: under this one, and the row, or that of its key, was
+ * changed, moved or lost.
+ */
+export type SecretState = "sound" | "foreign" | "damaged"
+
 export type VaultError = SecretUnreadable | SqlError.SqlError
 
 export class Vault extends Context.Service<
@@ -58,6 +64,10 @@ export class Vault extends Context.Service<
     /** Keeps what does not open apart, as it is: under its name there is nothing then. */
     readonly setAside: (tenant: TenantId, name: SecretName) => Effect.Effect<void, SqlError.SqlError>
     readonly names: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SecretName>, SqlError.SqlError>
+    /** Every secret of the tenant, and whether it opens. */
+    readonly examine: (
+      tenant: TenantId
+    ) => Effect.Effect<ReadonlyArray<SecretName & { readonly state: SecretState }>, SqlError.SqlError>
     /**
      * Seals all secrets of the tenant under a new key and forgets the old ones, at once: whoever reads meanwhile gets
      * the one or the other. How many were sealed anew.
@@ -136,6 +146,26 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
       }
     )
 
+  /** What a secret is opened with, beside it: two statements could have a rotation between them. */
+  const withKeys = (sql: SqlClient.SqlClient, tenant: TenantId) => sql`
+    SELECT s.kind, s.alias, s.sealed, k.id, k.wrapped FROM vault_secrets s
+    LEFT JOIN vault_keys k
+      ON k.tenant_id = s.tenant_id AND k.id = encode(substring(s.sealed FROM 2 FOR 8), 'hex')
+    WHERE s.tenant_id = ${tenant}`
+
+  const read = (tenant: TenantId, row: SecretRow & KeyRow) =>
+    Effect.gen(function* () {
+      const known = row.id === null ? [] : [yield* unwrap(tenant, row)]
+      return yield* opened(tenant, row, known)
+    })
+
+  const stateOf = (tenant: TenantId, row: SecretRow & KeyRow): Effect.Effect<SecretState> => {
+    const foreign = row.id !== null && Option.getOrUndefined(Envelope.keyIdOf(row.wrapped)) !== master.id
+    return foreign
+      ? Effect.succeed("foreign")
+      : Effect.match(read(tenant, row), { onFailure: () => "damaged", onSuccess: () => "sound" })
+  }
+
   return Vault.of({
     put: Effect.fn("Vault.put")((tenant, name, secret) =>
       scope.transaction(tenant, (sql) =>
@@ -152,15 +182,10 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
     get: Effect.fn("Vault.get")((tenant, name) =>
       scope.transaction(tenant, (sql) =>
         Effect.gen(function* () {
-          // One statement: between two a rotation could forget the key.
           const [row] = yield* sql<SecretRow & KeyRow>`
-            SELECT s.kind, s.alias, s.sealed, k.id, k.wrapped FROM vault_secrets s
-            LEFT JOIN vault_keys k
-              ON k.tenant_id = s.tenant_id AND k.id = encode(substring(s.sealed FROM 2 FOR 8), 'hex')
-            WHERE s.tenant_id = ${tenant} AND s.kind = ${name.kind} AND s.alias = ${name.alias}`
+            ${withKeys(sql, tenant)} AND s.kind = ${name.kind} AND s.alias = ${name.alias}`
           if (row === undefined) return yield* new SecretUnknown(name)
-          const known = row.id === null ? [] : [yield* unwrap(tenant, row)]
-          return Redacted.make(decoder.decode(yield* opened(tenant, row, known)), { label: name.kind })
+          return Redacted.make(decoder.decode(yield* read(tenant, row)), { label: name.kind })
         })
       )
     ),
@@ -188,6 +213,16 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
         tenant,
         (sql) => sql<SecretName>`
           SELECT kind, alias FROM vault_secrets WHERE tenant_id = ${tenant} ORDER BY kind, alias`
+      )
+    ),
+
+    examine: Effect.fn("Vault.examine")((tenant) =>
+      scope.transaction(tenant, (sql) =>
+        Effect.gen(function* () {
+          const rows = yield* sql<SecretRow & KeyRow>`${withKeys(sql, tenant)} ORDER BY s.kind, s.alias`
+          const states = yield* Effect.forEach(rows, (row) => stateOf(tenant, row))
+          return rows.map(({ kind, alias }, nth) => ({ kind, alias, state: states[nth]! }))
+        })
       )
     ),
 

@@ -1,5 +1,5 @@
 /** Which bots there are: the token of each, and the Bot API server it is spoken to through. */
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { type AppId, BotId, type TenantId } from "../domain/Ids.ts"
 import { type BotKey, BotUnknown } from "./BotPort.ts"
 
@@ -9,6 +9,8 @@ export interface BotAccount {
   readonly token: Redacted.Redacted<string>
   /** Base URL of the Bot API server, without the `/bot<token>` part. Absent: Telegram's own. */
   readonly apiRoot?: string
+  /** `stored`: kept by operators, and may come and go. Absent: what the process was started with. */
+  readonly origin?: "stored"
 }
 
 /** What @BotFather gives: the bot's id, a colon, 35 letters, digits, `-` or `_`. */
@@ -24,8 +26,11 @@ export const botIdOf = ({ token }: Pick<BotAccount, "token">): BotId =>
 export class Bots extends Context.Service<
   Bots,
   {
+    /** The same object until the bot has another token. */
     readonly get: (bot: BotKey) => Effect.Effect<BotAccount, BotUnknown>
     readonly list: Effect.Effect<ReadonlyArray<BotKey>>
+    /** All accounts, as they are and then each time one came, went or has another token. Never ends. */
+    readonly changes: Stream.Stream<ReadonlyArray<BotAccount>>
   }
 >()("zapiska/telegram/Bots") {
   /** A fixed list of bots. */
@@ -36,7 +41,8 @@ export class Bots extends Context.Service<
         const account = known.get(botName(bot))
         return account === undefined ? Effect.fail(new BotUnknown({ app: bot.app })) : Effect.succeed(account)
       },
-      list: Effect.succeed(accounts.map(({ tenant, app }) => ({ tenant, app })))
+      list: Effect.succeed(accounts.map(({ tenant, app }) => ({ tenant, app }))),
+      changes: Stream.concat(Stream.make(accounts), Stream.never)
     })
   }
 }

@@ -6,10 +6,13 @@ import * as Engine from "../../src/conversation/Engine.ts"
 import * as Inbox from "../../src/conversation/Inbox.ts"
 import { MessageProcessor } from "../../src/conversation/MessageProcessor.ts"
 import { purge } from "../../src/conversation/Purge.ts"
-import { BotId, defaultApp, defaultTenant, UpdateId } from "../../src/domain/Ids.ts"
+import { BotId, defaultApp, defaultTenant, TenantId, UpdateId } from "../../src/domain/Ids.ts"
+import { Audit } from "../../src/store/Audit.ts"
+import { Directory } from "../../src/store/Directory.ts"
 import { EngineSql } from "../../src/store/EngineSql.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
+import { Tenants } from "../../src/store/Tenants.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { UpdateSink } from "../../src/telegram/Taking.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
@@ -99,11 +102,13 @@ const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet)
     Layer.provide(Layer.succeed(ConversationSettings, { rules: { ...rules, quiet }, clocksApart: 0 }))
   )
 
-const send = (...updates: ReadonlyArray<object>) =>
+const sendTo = (tenant: TenantId, ...updates: ReadonlyArray<object>) =>
   Effect.gen(function* () {
     const { receive } = yield* UpdateSink
-    return yield* Effect.forEach(updates, (raw) => receive(bot, botId, raw, decodeUpdate(raw)))
+    return yield* Effect.forEach(updates, (raw) => receive({ ...bot, tenant }, botId, raw, decodeUpdate(raw)))
   })
+
+const send = (...updates: ReadonlyArray<object>) => sendTo(defaultTenant, ...updates)
 
 const next = Effect.flatMap(Seen, Queue.take)
 
@@ -121,7 +126,10 @@ const eventually = <E, R>(what: string, check: Effect.Effect<boolean, E, R>) =>
     Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
   )
 
-const world = Seen.layer.pipe(Layer.provideMerge(TestDatabase.layer))
+const world = Layer.mergeAll(Seen.layer, Directory.layer, Tenants.layer).pipe(
+  Layer.provideMerge(Audit.layer),
+  Layer.provideMerge(TestDatabase.layer)
+)
 
 describe("Conversation", () => {
   it.live(
@@ -302,5 +310,78 @@ describe("Conversation", () => {
         Effect.map(unprocessed, (n) => n === 1)
       )
     }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live("what is stored for a disabled tenant waits, over a restart, until it is enabled again", () =>
+    Effect.gen(function* () {
+      const tenants = yield* Tenants
+      const { id: acme } = yield* tenants.add({ id: "acme" }, "admin")
+      yield* tenants.disable(acme, "admin")
+      yield* Effect.gen(function* () {
+        assert.deepStrictEqual(yield* sendTo(acme, textUpdate(1, "a"), textUpdate(2, "b")), [
+          "stored",
+          "stored"
+        ])
+        // Nobody else waits for it.
+        yield* send(textUpdate(3, "c"))
+        assert.strictEqual(yield* next, "note c")
+      }).pipe(Effect.provide(process(), { local: true }))
+      yield* Effect.gen(function* () {
+        yield* send(textUpdate(4, "/status"))
+        assert.strictEqual(yield* next, "/status  0")
+        yield* eventually(
+          "only the two wait",
+          Effect.map(unprocessed, (n) => n === 2)
+        )
+        yield* tenants.enable(acme, "admin")
+        assert.strictEqual(yield* next, "note a,b")
+        yield* eventually(
+          "processed",
+          Effect.map(unprocessed, (n) => n === 0)
+        )
+      }).pipe(Effect.provide(process(), { local: true }))
+    }).pipe(Effect.provide(world))
+  )
+
+  it.live(
+    "what is stored for a tenant that is removed or never was is done with, and nothing is made of it",
+    () =>
+      Effect.gen(function* () {
+        const tenants = yield* Tenants
+        const { id: acme } = yield* tenants.add({ id: "acme" }, "admin")
+        yield* tenants.disable(acme, "admin")
+        yield* sendTo(acme, textUpdate(1, "a"), textUpdate(2, "/status"))
+        yield* sendTo(TenantId.make("never"), textUpdate(3, "b"))
+        yield* tenants.remove(acme, "admin")
+        yield* eventually(
+          "processed",
+          Effect.map(unprocessed, (n) => n === 0)
+        )
+        yield* send(textUpdate(4, "c"))
+        assert.strictEqual(yield* next, "note c")
+      }).pipe(Effect.provide(process()), Effect.provide(world))
+  )
+
+  it.live(
+    "a tenant removed while its messages are collected and its commands run leaves nothing that runs",
+    () =>
+      Effect.gen(function* () {
+        const tenants = yield* Tenants
+        const { list } = yield* TaskManager
+        const { id: acme } = yield* tenants.add({ id: "acme" }, "admin")
+        yield* sendTo(acme, textUpdate(1, "a"))
+        yield* eventually(
+          "its window is open",
+          Effect.map(list, (all) => all.some(({ kind, status }) => kind === "window" && status === "running"))
+        )
+        yield* tenants.remove(acme, "admin")
+        yield* sendTo(acme, textUpdate(2, "/status"))
+        yield* eventually(
+          "processed",
+          Effect.map(unprocessed, (n) => n === 0)
+        )
+        assert.isFalse((yield* list).some(({ status }) => status === "running" || status === "waiting"))
+        assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
+      }).pipe(Effect.provide(process(undefined, 1500)), Effect.provide(world))
   )
 })

@@ -15,6 +15,7 @@ import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import { Directory } from "../../src/store/Directory.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
@@ -57,6 +58,7 @@ const layer = Layer.merge(
     Layer.mergeAll(Blobs.layer, Callbacks.layer, HandledUpdates.layer, Outbox.layer, TaskManager.layer)
   ),
   Layer.provideMerge(emulated()),
+  Layer.provideMerge(Directory.layer),
   Layer.provideMerge(TestDatabase.layer),
   Layer.provideMerge(Shutdown.layer)
 )

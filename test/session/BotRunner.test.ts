@@ -12,7 +12,6 @@ import {
   SubscriptionRef
 } from "effect"
 import { TestClock } from "effect/testing"
-import * as Readiness from "../../src/app/Readiness.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
@@ -20,9 +19,10 @@ import { Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
 import { leasePlan } from "../../src/lock/Renewal.ts"
 import { Health } from "../../src/ops/Health.ts"
-import { BotRunner } from "../../src/session/BotRunner.ts"
+import { BotFleet } from "../../src/session/BotFleet.ts"
+import { BotRunner, leaseOf } from "../../src/session/BotRunner.ts"
 import { preferred, Replicas } from "../../src/session/Replicas.ts"
-import { TenantScope } from "../../src/store/TenantScope.ts"
+import { UnservedBots } from "../../src/session/StoredBots.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { BotPort, BotRecorder, Unauthorized } from "../../src/telegram/BotPort.ts"
 import { Bots, botName } from "../../src/telegram/Bots.ts"
@@ -33,6 +33,7 @@ const bot = { tenant: defaultTenant, app: defaultApp }
 const menus = [{ commands: [{ command: "help", description: "Help" }] }]
 
 const bots = Bots.layer([{ ...bot, token: Redacted.make("7:secret") }])
+const allServed = Layer.succeed(UnservedBots, { list: Effect.succeed([]) })
 const outbox = Layer.mock(Outbox, { dispatch: () => Effect.never })
 const intake = (poll: Intake["Service"]["receive"]) =>
   Layer.succeed(Intake, { receive: poll, health: () => Effect.succeed(undefined) })
@@ -119,11 +120,11 @@ describe("BotRunner", () => {
       const logger = Logger.make(({ cause, logLevel, message }) => {
         if (logLevel === "Error") said.push(message, cause)
       })
-      const database = Layer.mock(TenantScope, { transaction: () => Effect.never })
       return Effect.gen(function* () {
         const health = yield* Health
         const tasks = yield* TaskManager
-        const { start, refusal } = yield* BotRunner
+        const { follow } = yield* BotFleet
+        const { refusal } = yield* BotRunner
         const recorder = yield* BotRecorder
         assert.isTrue(Option.isNone(yield* refusal(bot)))
         yield* recorder.before("setCommands", Effect.fail(new Unauthorized({ method: "setMyCommands" })))
@@ -133,7 +134,7 @@ describe("BotRunner", () => {
           Stream.runCollect,
           Effect.forkChild({ startImmediately: true })
         )
-        yield* start(bot, menus)
+        yield* Effect.forkChild(follow(menus))
         assert.sameMembers(
           (yield* Fiber.join(ended)).map(({ kind }) => kind),
           ["poller", "menu"]
@@ -141,21 +142,48 @@ describe("BotRunner", () => {
         const reason = Option.getOrThrow(yield* refusal(bot)).message
         assert.match(reason, /Telegram refuses the bot's token/)
         assert.deepStrictEqual(said, [[reason], Cause.empty])
-        const asking = yield* Effect.forkChild(health.ready, { startImmediately: true })
-        yield* TestClock.adjust("2 seconds")
-        const { checks } = yield* Fiber.join(asking)
+        const { checks } = yield* health.ready
         assert.deepInclude(checks, { name: "telegram/default/default", ready: false, reason })
       }).pipe(
         Effect.provide(
-          Readiness.layer.pipe(
+          BotFleet.layer.pipe(
             Layer.provideMerge(runner(refusing)),
-            Layer.provideMerge(Health.layer),
-            Layer.provide(database),
+            Layer.provideMerge(Layer.merge(Health.layer, allServed)),
             Layer.provideMerge(Logger.layer([logger]))
           )
         )
       )
     }
+  )
+
+  it.effect("a bot that is stopped has ended all it did, and another process can have it at once", () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      const held = (what: string) =>
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => void ended.push(what)))
+      const store = yield* makeMemoryStore
+      yield* Effect.gen(function* () {
+        const { start, stop } = yield* BotRunner
+        const tasks = yield* TaskManager
+        const { tryLease } = yield* Locks
+        yield* start(bot, menus)
+        yield* TestClock.adjust("1 second")
+        const lease = tryLease(leaseOf(bot))(Effect.void)
+        assert.strictEqual((yield* Effect.flip(lease))._tag, "LockHeld")
+        yield* stop(bot)
+        assert.deepStrictEqual(ended, ["poller"])
+        assert.deepStrictEqual(
+          (yield* tasks.list).filter(({ status }) => status === "running" || status === "waiting"),
+          []
+        )
+        yield* lease
+        // Stopping what does not run is no matter, and it can be started again.
+        yield* stop(bot)
+        yield* start(bot, menus)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Effect.flip(lease))._tag, "LockHeld")
+      }).pipe(Effect.provide(runner(() => held("poller"), Layer.empty, locks(undefined, store))))
+    })
   )
 
   it.effect("of two processes one runs the bot, and the other when that has ended", () =>

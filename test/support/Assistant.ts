@@ -200,23 +200,37 @@ export const press = (message: Message, caption: string, from?: number) =>
     })
   })
 
+/** The application's own database, as its superuser. */
+export const connectionOf = (dataDir: string) => {
+  const [, , , port, host] = readFileSync(join(dataDir, "db", "data", "postmaster.pid"), "utf8").split("\n")
+  return {
+    host: host!,
+    port: Number(port),
+    database: "zapiska",
+    username: "postgres",
+    password: Redacted.make(readFileSync(join(dataDir, "db", "password"), "utf8").trim())
+  }
+}
+
 /** Asks the application's own database, as its superuser. */
 export const query = Effect.fnUntraced(function* (sql: string) {
   const { dataDir } = yield* Assistant
-  const [, , , port, host] = readFileSync(join(dataDir, "db", "data", "postmaster.pid"), "utf8").split("\n")
   return yield* Effect.scoped(
-    Effect.flatMap(
-      PgConnection.make({
-        host: host!,
-        port: Number(port),
-        database: "zapiska",
-        username: "postgres",
-        password: Redacted.make(readFileSync(join(dataDir, "db", "password"), "utf8").trim())
-      }),
-      (connection) => connection.queryValues(sql, [])
-    )
+    Effect.flatMap(PgConnection.make(connectionOf(dataDir)), (connection) => connection.queryValues(sql, []))
   )
 })
+
+/** All lines of the committed notes of a repository. */
+export const notedIn = (repository: string) =>
+  Effect.callback<string>((resume) => {
+    execFile(
+      "git",
+      ["grep", "-h", "", "HEAD", "--", "topics"],
+      { cwd: repository, maxBuffer: 1 << 28 },
+      // There is no repository yet, or no note in it.
+      (error, out) => resume(Effect.succeed(error === null ? out : ""))
+    )
+  })
 
 /** Rows of the whole database, the engine's included, that hold a text. */
 export const rowsWith = Effect.fnUntraced(function* (text: string) {

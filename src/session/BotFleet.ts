@@ -1,0 +1,104 @@
+/** Runs every bot there is: starts those that come, stops those that go, restarts those that have another token. */
+import { Context, Effect, Exit, Layer, Option, Scope, Stream } from "effect"
+import { Health, NotReady } from "../ops/Health.ts"
+import type { BotKey } from "../telegram/BotPort.ts"
+import { type BotAccount, Bots, botName } from "../telegram/Bots.ts"
+import { Intake } from "../telegram/Intake.ts"
+import { BotRunner, type CommandMenu } from "./BotRunner.ts"
+import { UnservedBots } from "./StoredBots.ts"
+
+export class BotFleet extends Context.Service<
+  BotFleet,
+  {
+    /** Until interrupted. The bots it started go on until their runner's Layer closes. */
+    readonly follow: (menus: ReadonlyArray<CommandMenu>) => Effect.Effect<never>
+  }
+>()("zapiska/session/BotFleet") {
+  static readonly layer: Layer.Layer<BotFleet, never, Bots | BotRunner | Health | Intake | UnservedBots> =
+    Layer.effect(
+      BotFleet,
+      Effect.suspend(() => make)
+    )
+}
+
+/** What the accounts that are wanted ask of those that run. */
+export const changesBetween = (
+  running: ReadonlyMap<string, BotAccount>,
+  wanted: ReadonlyArray<BotAccount>
+) => {
+  const names = new Map(wanted.map((account) => [botName(account), account]))
+  return {
+    // One that has another token is stopped first.
+    stop: [...running.values()].filter((account) => names.get(botName(account)) !== account),
+    start: wanted.filter((account) => running.get(botName(account)) !== account)
+  }
+}
+
+const make = Effect.gen(function* () {
+  const bots = yield* Bots
+  const health = yield* Health
+  const intake = yield* Intake
+  const runner = yield* BotRunner
+  const unserved = yield* UnservedBots
+  const scope = yield* Effect.scope
+
+  interface Running {
+    readonly account: BotAccount
+    /** Of its check of health. */
+    readonly watched: Scope.Closeable
+  }
+  const running = new Map<string, Running>()
+
+  const check = (bot: BotKey) =>
+    Effect.gen(function* () {
+      const refusal = yield* runner.refusal(bot)
+      if (Option.isSome(refusal)) return yield* new NotReady({ reason: refusal.value.message })
+      return yield* intake.health(bot)
+    })
+
+  /** The trouble of one tenant's bot is told, and sends nobody of the others away. */
+  const told = (account: BotAccount) =>
+    account.origin === "stored"
+      ? Effect.catchTag(check(account), "NotReady", ({ reason }) => Effect.succeed(reason))
+      : check(account)
+
+  const start = (menus: ReadonlyArray<CommandMenu>) =>
+    Effect.fnUntraced(function* (account: BotAccount) {
+      const watched = yield* Scope.fork(scope)
+      yield* Scope.provide(health.register(`telegram/${botName(account)}`, told(account)), watched)
+      running.set(botName(account), { account, watched })
+      const { tenant, app } = account
+      yield* runner.start({ tenant, app }, menus)
+    })
+
+  const stop = Effect.fnUntraced(function* (account: BotAccount) {
+    yield* runner.stop(account)
+    const one = running.get(botName(account))
+    running.delete(botName(account))
+    if (one !== undefined) yield* Scope.close(one.watched, Exit.void)
+  })
+
+  yield* health.register(
+    "bots",
+    Effect.map(unserved.list, (all) =>
+      all.length === 0
+        ? undefined
+        : all.map((one) => `${botName(one)} is not served: ${one.reason}`).join("; ")
+    )
+  )
+
+  return BotFleet.of({
+    follow: (menus) =>
+      bots.changes.pipe(
+        Stream.runForEach((wanted) =>
+          Effect.gen(function* () {
+            const now = new Map([...running].map(([name, { account }]) => [name, account]))
+            const changes = changesBetween(now, wanted)
+            yield* Effect.forEach(changes.stop, stop, { concurrency: "unbounded", discard: true })
+            yield* Effect.forEach(changes.start, start(menus), { discard: true })
+          })
+        ),
+        Effect.andThen(Effect.never)
+      )
+  })
+})
