@@ -11,7 +11,7 @@ const params = { tenant: TenantId, app: AppId }
 const one = { params, success: App, error: Missing }
 const path = "/tenants/:tenant/apps"
 
-const Token = Schema.RedactedFromValue(Schema.String, { label: "bot token" }).annotate({
+const Token = Schema.RedactedFromValue(Schema.String).annotate({
   description: "The token @BotFather gave"
 })
 
