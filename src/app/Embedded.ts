@@ -1,6 +1,7 @@
 /** The embedded profile: everything in one process, nothing to install. Reads from the bottom up. */
 import { Effect, Layer, Redacted } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
+import { RateLimiter } from "effect/persistence"
 import { Media } from "../assistant/Media.ts"
 import { MediaRetry } from "../assistant/MediaRetry.ts"
 import { NoteCreation } from "../assistant/NoteCreation.ts"
@@ -41,6 +42,8 @@ import { GrammyApi } from "../telegram/GrammyApi.ts"
 import { GrammyBot } from "../telegram/GrammyBot.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Invites } from "../telegram/Invites.ts"
+import { LimitCounters } from "../telegram/LimitCounters.ts"
+import { Limits } from "../telegram/Limits.ts"
 import { Members } from "../telegram/Members.ts"
 import { Outbox } from "../telegram/Outbox.ts"
 import { Pacer } from "../telegram/Pacer.ts"
@@ -138,6 +141,29 @@ const permission = Layer.unwrap(
   })
 ).pipe(Layer.provideMerge(Members.layer))
 
+/** What is sent is counted where all processes see it, or in this one. */
+const counters = configured(({ redisUrl }) =>
+  redisUrl === undefined
+    ? LimitCounters.layerMemory
+    : Layer.unwrap(
+        // Loaded only when wanted.
+        Effect.map(
+          Effect.promise(() => import("../lock/RedisClient.ts")),
+          (redis) =>
+            LimitCounters.layerShared.pipe(
+              Layer.provide(RateLimiter.layer),
+              Layer.provide(RateLimiter.layerStoreRedis({ prefix: "zapiska:limits:" })),
+              Layer.provide(redis.layer({ url: redisUrl }))
+            )
+        )
+      )
+)
+
+const limits = configured(({ cluster, limits, telegram }) =>
+  // The sandbox is one person, on their own machine.
+  Limits.layer(cluster === undefined && telegram.botToken === undefined ? {} : limits)
+).pipe(Layer.provide(counters))
+
 const assistant = NoteCreation.layer.pipe(
   Layer.provide(MediaRetry.layer),
   Layer.provide(Media.layer),
@@ -184,6 +210,7 @@ const intake = BotFleet.layer.pipe(
   Layer.provideMerge(BotRunner.layer),
   Layer.provideMerge(receiving),
   Layer.provideMerge(Taking.layer),
+  Layer.provideMerge(limits),
   Layer.provide(Chats.layer)
 )
 

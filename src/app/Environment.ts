@@ -4,6 +4,7 @@
 import { resolve } from "node:path"
 import { Duration, Option, Redacted, Result, Schema } from "effect"
 import { scrubShapes } from "../ops/Scrub.ts"
+import type { LimitSettings } from "../telegram/LimitRules.ts"
 import { webhookPorts } from "../telegram/WebhookRules.ts"
 import { type Variable, type VariableName, variableNames, variables } from "./Variables.ts"
 
@@ -109,6 +110,19 @@ const windowsOf = (values: Values) => ({
   windowMax: values.NOTE_WINDOW_MAX ?? Duration.minutes(5)
 })
 
+/** Generous: a burst of forwards passes, a flood does not. */
+const limitsOf = (values: Values): LimitSettings => {
+  const user = values.LIMIT_USER ?? { minute: 600, day: 10_000 }
+  const tenant = values.LIMIT_TENANT ?? { minute: 3_000, day: 100_000 }
+  return {
+    ...(user.minute === undefined ? {} : { userPerMinute: user.minute }),
+    ...(user.day === undefined ? {} : { userPerDay: user.day }),
+    ...(tenant.minute === undefined ? {} : { tenantPerMinute: tenant.minute }),
+    ...(tenant.day === undefined ? {} : { tenantPerDay: tenant.day }),
+    ...(values.LIMIT_STORAGE?.bytes === undefined ? {} : { storageBytes: values.LIMIT_STORAGE.bytes })
+  }
+}
+
 const settingsOf = (values: Values, directory: string) => {
   const { window, windowMax } = windowsOf(values)
   return {
@@ -144,6 +158,8 @@ const settingsOf = (values: Values, directory: string) => {
     /** Absent: generated, see `Secrets`. */
     adminToken: values.ADMIN_TOKEN,
     secretsKey: values.SECRETS_KEY,
+    /** Of a tenant that has none of its own. */
+    limits: limitsOf(values),
     windows: { note: window, noteMax: windowMax, chat: values.CHAT_WINDOW ?? Duration.millis(1500) },
     model: {
       provider: values.LLM_PROVIDER ?? ("none" as const),

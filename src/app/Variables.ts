@@ -68,6 +68,32 @@ const key = (value: string) => {
 
 const anything = (value: string) => Option.some(value)
 
+/** Messages a minute and a day; what is not named has no limit. */
+export interface Rates {
+  readonly minute?: number
+  readonly day?: number
+}
+
+/** `600/minute 10000/day`, one of them, or `none`. */
+const rates = (value: string): Option.Option<Rates> => {
+  if (value.toLowerCase() === "none") return Option.some({})
+  const read = value.split(/[\s,]+/).map((one) => /^([1-9]\d{0,8})\/(minute|day)$/i.exec(one))
+  const spans = read.map((match) => match?.[2]?.toLowerCase())
+  return read.includes(null) || new Set(spans).size < spans.length
+    ? Option.none()
+    : Option.some(Object.fromEntries(read.map((match, index) => [spans[index], Number(match?.[1])])))
+}
+
+const sizes: Readonly<Record<string, number>> = { mb: 1e6, gb: 1e9, tb: 1e12 }
+
+/** `10 GB` or `none`. */
+const size = (value: string): Option.Option<{ readonly bytes?: number }> => {
+  if (value.toLowerCase() === "none") return Option.some({})
+  const [, number = "", unit = ""] = /^([1-9]\d{0,5})\s*(mb|gb|tb)$/i.exec(value) ?? []
+  return unit === "" ? Option.none() : Option.some({ bytes: Number(number) * sizes[unit.toLowerCase()]! })
+}
+const someRates = "messages such as `600/minute 10000/day` or `1000/day`, or `none`"
+
 /** `A` of each variable's value. */
 export const variables = {
   TELEGRAM_BOT_TOKEN: {
@@ -132,6 +158,9 @@ export const variables = {
     secret: true,
     read: secretMatching(/^[\x21-\x7e]{16,}$/)
   },
+  LIMIT_USER: { allowed: someRates, read: rates },
+  LIMIT_TENANT: { allowed: someRates, read: rates },
+  LIMIT_STORAGE: { allowed: "a size such as `500 MB`, `10 GB` or `1 TB`, or `none`", read: size },
   NOTE_WINDOW: { allowed: `${aDuration}, at most a day`, read: duration },
   NOTE_WINDOW_MAX: { allowed: `${aDuration}, at most a day`, read: duration },
   CHAT_WINDOW: { allowed: `${aDuration}, at most a day`, withoutEffect: true, read: duration },

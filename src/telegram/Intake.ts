@@ -63,7 +63,12 @@ const make = Effect.gen(function* () {
   })
 
   /** One poll and what it brought: the next offset, or why there is none. */
-  const pollOnce = (bot: BotKey, botId: BotId, offset: number | undefined, connection: "shared" | "fresh") =>
+  const pollOnce = (
+    bot: BotKey,
+    botId: BotId,
+    began: number,
+    { offset, connection }: { readonly offset: number | undefined; readonly connection: "shared" | "fresh" }
+  ) =>
     Effect.gen(function* () {
       const asked = yield* Clock.currentTimeMillis
       const batch = yield* api.getUpdates(bot, {
@@ -76,7 +81,7 @@ const make = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       answered.set(botName(bot), now)
       yield* Metric.update(lastPollTime, Math.floor(now / 1000))
-      const next = yield* taking.batch(bot, botId, batch)
+      const next = yield* taking.batch(bot, botId, batch, began)
       if (next === undefined && now - asked < tooSoon) yield* Effect.sleep("1 second")
       return { _tag: "Answered" as const, next }
     }).pipe(Effect.catchTag("CallFailed", (error: CallFailed) => Effect.succeed(failureOf(error.outcome))))
@@ -99,13 +104,14 @@ const make = Effect.gen(function* () {
     let offset: number | undefined
     let last: PollFailure | undefined
     let inARow = 0
+    const began = yield* Clock.currentTimeMillis
     const lease = yield* Lease
     // Another may have it, and we have not been interrupted yet: a process that was frozen gets here first.
     const held = Effect.catch(lease.check, () => Effect.never)
     while (true) {
       yield* held
       const connection = last?._tag === "Conflict" ? "fresh" : "shared"
-      const result = yield* pollOnce(bot, botId, offset, connection)
+      const result = yield* pollOnce(bot, botId, began, { offset, connection })
       if (result._tag === "Answered") {
         if (last !== undefined) yield* Effect.logInfo("Telegram answers polls again")
         // After an empty answer everything before is confirmed for good. Numbers begin anew at random after

@@ -2,9 +2,21 @@
  * What is done with the updates Telegram gives, whichever way they come: who sent them is asked, then they are handed
  * on to be stored. Of one conversation none overtakes another.
  */
-import { type Cause, Context, Duration, Effect, Exit, Layer, Metric, Random, Schema, Semaphore } from "effect"
+import {
+  type Cause,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Metric,
+  Option,
+  Random,
+  Schema,
+  Semaphore
+} from "effect"
 import type { SqlError } from "effect/sql"
-import type { BotId } from "../domain/Ids.ts"
+import type { BotId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import type { BotKey } from "./BotPort.ts"
 import { Chats, type Heard } from "./Chats.ts"
@@ -18,6 +30,7 @@ import {
   updatesStored,
   updatesUnknown
 } from "./intakeMetrics.ts"
+import { Limits } from "./Limits.ts"
 import { type Admission, Permission } from "./Permission.ts"
 import { backoff } from "./PollRules.ts"
 import { conversationOf, decodeUpdate, updateIdOf } from "./UpdateDecoder.ts"
@@ -50,7 +63,7 @@ export class UpdateSink extends Context.Service<
   }
 >()("zapiska/telegram/UpdateSink") {}
 
-/** `refused`: of a stranger, of whom nothing is kept. */
+/** `refused`: nothing of it is kept, for it is a stranger's, or more than its sender may send. */
 export type Taken = "stored" | "duplicate" | "refused"
 
 export class Taking extends Context.Service<
@@ -58,12 +71,13 @@ export class Taking extends Context.Service<
   {
     /**
      * Ends when every update of the batch is stored or refused, however often that has to be tried; the offset that
-     * confirms it, if one of them has a number.
+     * confirms it, if one of them has a number. `since`: when whoever brings it began to ask, in Unix milliseconds.
      */
     readonly batch: (
       bot: BotKey,
       botId: BotId,
-      batch: ReadonlyArray<unknown>
+      batch: ReadonlyArray<unknown>,
+      since?: number
     ) => Effect.Effect<number | undefined>
     /** Tries once; whoever gave the update gives it again when this fails. */
     readonly one: (
@@ -73,7 +87,7 @@ export class Taking extends Context.Service<
     ) => Effect.Effect<Taken, UpdateNotStored | SqlError.SqlError>
   }
 >()("zapiska/telegram/Taking") {
-  static readonly layer: Layer.Layer<Taking, never, Chats | Permission | UpdateSink> = Layer.effect(
+  static readonly layer: Layer.Layer<Taking, never, Chats | Limits | Permission | UpdateSink> = Layer.effect(
     Taking,
     Effect.suspend(() => make)
   )
@@ -101,6 +115,8 @@ const byConversation = (updates: ReadonlyArray<Heard>): ReadonlyArray<ReadonlyAr
 /** What updates that are stored together share. `broken`: one of them was not stored. */
 interface Line {
   readonly admissions: Semaphore.Semaphore
+  /** Those that are over a limit. */
+  readonly over: ReadonlySet<UpdateId>
   broken: boolean
 }
 
@@ -109,8 +125,11 @@ const receivedKind = (raw: unknown): string =>
   allowedUpdates.find((kind) => readRecord(raw)?.[kind] !== undefined) ?? "other"
 const unknownKind = (kind: string): string => (/^(?:service:)?[a-z][a-z_]{0,60}$/.test(kind) ? kind : "other")
 
+const noneOver: ReadonlySet<UpdateId> = new Set()
+
 const make = Effect.gen(function* () {
   const chats = yield* Chats
+  const limits = yield* Limits
   const permission = yield* Permission
   const sink = yield* UpdateSink
   yield* shown
@@ -131,6 +150,26 @@ const make = Effect.gen(function* () {
     return outcome
   })
 
+  /**
+   * Of updates of one person, those that are over a limit. Strangers are counted nowhere. Nobody waits for limits that
+   * cannot be read.
+   */
+  const overLimit = Effect.fnUntraced(
+    function* (bot: BotKey, updates: ReadonlyArray<Heard>, since: number | undefined) {
+      const sender = updates[0] && conversationOf(updates[0].decoded)?.sender
+      if (sender === undefined || sender.kind === "bot") return noneOver
+      if (Option.isNone(yield* permission.role(bot, sender.id))) return noneOver
+      return yield* limits.over(
+        bot,
+        updates.map(({ decoded }) => decoded),
+        since
+      )
+    },
+    Effect.catchTag("SqlError", (error) =>
+      Effect.as(Effect.logWarning(`Limits cannot be read and are not looked at: ${error.message}`), noneOver)
+    )
+  )
+
   /** The trace of an update begins here, not in a poll that may have brought a hundred. */
   const traced = (botId: BotId, { decoded }: Heard) =>
     Effect.withSpan("Taking.take", {
@@ -142,7 +181,9 @@ const make = Effect.gen(function* () {
   const attempt = (bot: BotKey, botId: BotId, received: Heard, line: Line) =>
     Effect.gen(function* () {
       const admission = yield* line.admissions.withPermit(permission.admit(bot, received.decoded))
-      return line.broken ? "behind" : yield* kept(bot, botId, received, admission)
+      if (line.broken) return "behind"
+      if (line.over.has(received.decoded.updateId)) return "refused"
+      return yield* kept(bot, botId, received, admission)
     }).pipe(
       traced(botId, received),
       Effect.onError(() =>
@@ -162,14 +203,15 @@ const make = Effect.gen(function* () {
     bot: BotKey,
     botId: BotId,
     updates: ReadonlyArray<Heard>,
-    admissions: Semaphore.Semaphore
+    { admissions, since }: { readonly admissions: Semaphore.Semaphore; readonly since: number | undefined }
   ) {
-    const together = { admissions, broken: false }
+    const over = yield* overLimit(bot, updates, since)
+    const together = { admissions, over, broken: false }
     const first = yield* Effect.forEach(updates, (one) => attempt(bot, botId, one, together), {
       concurrency: "unbounded"
     })
     for (const [index, update] of updates.entries()) {
-      const alone = Effect.suspend(() => attempt(bot, botId, update, { admissions, broken: false }))
+      const alone = Effect.suspend(() => attempt(bot, botId, update, { admissions, over, broken: false }))
       let exit = first[index]!
       if (Exit.isSuccess(exit) && exit.value === "behind") exit = yield* alone
       for (let nth = 0; Exit.isFailure(exit); nth++, exit = yield* alone)
@@ -194,7 +236,12 @@ const make = Effect.gen(function* () {
   })
 
   /** The offset that confirms the batch, once all of it is stored. */
-  const batch = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, all: ReadonlyArray<unknown>) {
+  const batch = Effect.fnUntraced(function* (
+    bot: BotKey,
+    botId: BotId,
+    all: ReadonlyArray<unknown>,
+    since?: number
+  ) {
     const received: Array<Heard> = []
     let next: number | undefined
     for (const raw of all) {
@@ -221,10 +268,14 @@ const make = Effect.gen(function* () {
     )
     // Who claims the bot is admitted before what they sent next is looked at.
     const admissions = yield* Semaphore.make(1)
-    yield* Effect.forEach(byConversation(received), (updates) => stored(bot, botId, updates, admissions), {
-      concurrency: "unbounded",
-      discard: true
-    })
+    yield* Effect.forEach(
+      byConversation(received),
+      (updates) => stored(bot, botId, updates, { admissions, since }),
+      {
+        concurrency: "unbounded",
+        discard: true
+      }
+    )
     return next
   })
 
@@ -233,9 +284,11 @@ const make = Effect.gen(function* () {
       const received = { raw, decoded: decodeUpdate(raw) }
       yield* count(raw, received.decoded)
       yield* chats.heard(bot, botId, [received])
-      return yield* Effect.flatMap(permission.admit(bot, received.decoded), (admission) =>
-        kept(bot, botId, received, admission)
-      ).pipe(traced(botId, received))
+      return yield* Effect.gen(function* () {
+        const admission = yield* permission.admit(bot, received.decoded)
+        const over = yield* overLimit(bot, [received], undefined)
+        return over.size > 0 ? ("refused" as const) : yield* kept(bot, botId, received, admission)
+      }).pipe(traced(botId, received))
     },
     Effect.tapError(() => Metric.update(storeFailures, 1))
   )

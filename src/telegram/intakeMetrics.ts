@@ -18,6 +18,15 @@ export const updatesRefused = Metric.counter("updates_refused_total", {
   description: "Updates of strangers, of which nothing is kept",
   incremental: true
 })
+/** With `limit`: user_minute, user_day, tenant_minute, tenant_day, storage. */
+export const updatesOverLimit = Metric.counter("updates_over_limit_total", {
+  description: "Messages that were not stored because their sender, or the tenant, sent more than they may",
+  incremental: true
+})
+export const limitCountersAway = Metric.counter("limit_counters_away_total", {
+  description: "Times Redis did not count messages in time and each process began to count by itself",
+  incremental: true
+})
 /** With `kind`, as Telegram names it. */
 export const updatesUnknown = Metric.counter("updates_unknown_total", {
   description: "Updates of a kind that is not understood, or that could not be read",

@@ -70,6 +70,9 @@ describe("AppConfig", () => {
         HTTP_PORT: "0",
         HTTP_ALLOWED_HOSTS: "Notes.example.org, zapiska",
         ADMIN_TOKEN: "sixteen-letters-or-more",
+        LIMIT_USER: "20/Minute",
+        LIMIT_TENANT: "none",
+        LIMIT_STORAGE: "10 GB",
         NOTE_WINDOW: "500 millis",
         NOTE_WINDOW_MAX: "2 minutes",
         CHAT_WINDOW: "1 second",
@@ -94,6 +97,7 @@ describe("AppConfig", () => {
         portChosen: true,
         names: ["notes.example.org", "zapiska"]
       })
+      assert.deepStrictEqual(config.limits, { userPerMinute: 20, storageBytes: 10_000_000_000 })
       assert.strictEqual(Duration.toMillis(config.windows.note), 500)
       assert.strictEqual(config.model.provider, "openai")
       assert.deepStrictEqual(Redacted.value(config.secretsKey!), new Uint8Array(32).fill(7))
@@ -107,6 +111,26 @@ describe("AppConfig", () => {
       assert.strictEqual((yield* configOf({ TELEGRAM_ALLOWED_USERS: "*" })).telegram.allowedUsers, "everyone")
       const refusal = yield* refusalOf({ TELEGRAM_ALLOWED_USERS: "12, @somebody" })
       assert.include(refusal.message, "TELEGRAM_ALLOWED_USERS: `12, @somebody` is not of the right form")
+    })
+  )
+
+  it.effect("limits are so many messages a minute or a day, each named once, or none", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* configOf({})).limits, {
+        userPerMinute: 600,
+        userPerDay: 10_000,
+        tenantPerMinute: 3_000,
+        tenantPerDay: 100_000
+      })
+      const { limits } = yield* configOf({ LIMIT_USER: "5/day, 2/minute", LIMIT_TENANT: "9/day" })
+      assert.deepStrictEqual(limits, { userPerMinute: 2, userPerDay: 5, tenantPerDay: 9 })
+      assert.deepStrictEqual((yield* configOf({ LIMIT_USER: "none", LIMIT_TENANT: "NONE" })).limits, {})
+      for (const wrong of ["0/minute", "5", "5/hour", "5/day 6/day", "-1/day"]) {
+        assert.include((yield* refusalOf({ LIMIT_USER: wrong })).message, "LIMIT_USER: ")
+      }
+      for (const wrong of ["0 GB", "10", "1.5 GB", "10 GiB"]) {
+        assert.include((yield* refusalOf({ LIMIT_STORAGE: wrong })).message, "LIMIT_STORAGE: ")
+      }
     })
   )
 

@@ -23,6 +23,7 @@ import { Callbacks } from "../../src/telegram/Callbacks.ts"
 import { Chats } from "../../src/telegram/Chats.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
 import { Invites } from "../../src/telegram/Invites.ts"
+import { Limits } from "../../src/telegram/Limits.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
 import { finalEntry, Streaming, type Turn } from "../../src/telegram/Streaming.ts"
@@ -43,6 +44,7 @@ const layer = Layer.merge(
     Layer.mock(NoteCreation, {}),
     Layer.mock(KnowledgeBase, {}),
     Layer.mock(Invites, {}),
+    Layer.mock(Limits, { over: () => Effect.succeed(new Set()) }),
     Layer.mock(Permission, {
       admit: () => Effect.succeed({ _tag: "Admitted", role: "member", holdsCode: false }),
       role: () => Effect.succeedSome("member")

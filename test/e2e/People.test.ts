@@ -146,3 +146,42 @@ it.live("a reader looks at notes and is kindly refused what would change them; a
     assert.lengthOf(yield* notes(bob.id), 1)
   }).pipe(Effect.provide(claimed))
 )
+
+it.live(
+  "who sends more than the limit is told when it goes on; nothing of it is kept, and it is counted",
+  () =>
+    Effect.gen(function* () {
+      const emulator = yield* BotApiEmulator
+      const { application } = yield* Assistant
+      const ann = yield* newPerson()
+      const bob = yield* newPerson({ name: "Bob", language: "ru" })
+      const texts = (of: string) => Array.from({ length: 8 }, (_, index) => `Message ${index} of ${of}.`)
+      yield* say(ann, ...texts("Ann"))
+      yield* answered(
+        ann.id,
+        /^That is more than I take from one person in a day, .* tomorrow, from 00:00 UTC/
+      )
+      yield* say(bob, "Two", "words", "/done")
+      yield* noteSaved(bob.id)
+      yield* say(bob, ...texts("Bob"))
+      yield* answered(bob.id, /^Это больше, чем я принимаю от одного человека за день, .* после 00:00 UTC/)
+      yield* eventually(
+        "all is confirmed",
+        Effect.map(emulator.pending({}), ({ count }) => count === 0)
+      )
+      const places = yield* Effect.forEach(texts("Ann"), rowsWith)
+      const kept = places.filter((tables) => tables.length > 0).length
+      // Three of a day; it may have been midnight.
+      assert.isTrue(kept >= 3 && kept <= 6, `${kept} of 8`)
+      const metrics = yield* Effect.promise(() =>
+        fetch(`${application.url}/metrics`).then((answer) => answer.text())
+      )
+      assert.match(metrics, /^zapiska_updates_over_limit_total\{[^}]*limit="user_day"[^}]*\} \d+$/m)
+    }).pipe(
+      Effect.provide(
+        Assistant.layer({
+          env: { LIMIT_USER: "3/day", NOTE_WINDOW: "1 minute", NOTE_WINDOW_MAX: "2 minutes" }
+        })
+      )
+    )
+)

@@ -14,6 +14,7 @@ import {
   type ResultOf
 } from "../../src/telegram/GrammyApi.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
+import { Limits } from "../../src/telegram/Limits.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
 import { type Admission, Permission } from "../../src/telegram/Permission.ts"
 import { allowedUpdates, Taking, UpdateNotStored, UpdateSink } from "../../src/telegram/Taking.ts"
@@ -36,6 +37,8 @@ interface Received {
 const world = Effect.fnUntraced(function* (options: {
   readonly receive?: (update: number, nth: number) => Effect.Effect<"stored" | "duplicate", UpdateNotStored>
   readonly admit?: (update: number) => Admission
+  /** The updates that are over a limit. */
+  readonly over?: ReadonlyArray<number>
   /** What is different about the lease on the bot. */
   readonly lease?: Partial<Lease["Service"]>
   /** What deleteWebhook comes to; nothing: it is done. */
@@ -46,6 +49,7 @@ const world = Effect.fnUntraced(function* (options: {
   const calls: Array<readonly [method: string, payload: unknown]> = []
   const aborted: Array<number> = []
   const received: Array<Received> = []
+  const asked: Array<{ readonly updates: ReadonlyArray<number>; readonly since: number | undefined }> = []
   const tries = new Map<number, number>()
   const api = GrammyApi.of({
     call: <M extends Method>(_bot: unknown, method: M, payload: PayloadOf<M>) =>
@@ -93,12 +97,20 @@ const world = Effect.fnUntraced(function* (options: {
       })
   })
   const permission = Layer.mock(Permission, {
-    admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? member)
+    admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? member),
+    role: () => Effect.succeedSome("member")
+  })
+  const limits = Layer.mock(Limits, {
+    over: (_bot, updates, since) =>
+      Effect.sync(() => {
+        asked.push({ updates: updates.map(({ updateId }) => updateId), since })
+        return new Set(updates.map(({ updateId }) => updateId).filter((id) => options.over?.includes(id)))
+      })
   })
   const chats = Layer.mock(Chats, { heard: () => Effect.void })
   const layer = Intake.layer.pipe(
     Layer.provide(Taking.layer),
-    Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats])
+    Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats, limits])
   )
   const intake = yield* Effect.provide(Intake, layer)
   const poller = yield* Effect.forkChild(
@@ -111,6 +123,7 @@ const world = Effect.fnUntraced(function* (options: {
     calls,
     aborted,
     received,
+    asked,
     ids: () => received.map(({ decoded }) => decoded.updateId as number),
     offsets: () => polls.map(({ offset }) => offset),
     answer: (...all: ReadonlyArray<Answer>) =>
@@ -202,6 +215,31 @@ describe("polling", () => {
       yield* answer([...batch(10, 11), { update_id: 12, message: { text: 5 } }, { message: {} }, "odd"])
       assert.deepStrictEqual(ids(), [10, 12])
       assert.deepStrictEqual(offsets(), [undefined, 13])
+    })
+  )
+
+  it.effect("what is over a limit is confirmed and not stored; each conversation is asked about once", () =>
+    Effect.gen(function* () {
+      let failures = 2
+      const { answer, offsets, ids, asked } = yield* world({
+        over: [11, 30],
+        receive: (id) =>
+          id === 10 && failures-- > 0
+            ? Effect.fail(new UpdateNotStored({ reason: "away" }))
+            : Effect.succeed("stored")
+      })
+      yield* answer([...batch(10, 11, 12), messageUpdate(20, {}, 2), messageUpdate(30, {}, 3)])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        ids().sort((a, b) => a - b),
+        [10, 12, 20]
+      )
+      assert.deepStrictEqual(offsets(), [undefined, 31])
+      assert.deepStrictEqual(asked, [
+        { updates: [10, 11, 12], since: 0 },
+        { updates: [20], since: 0 },
+        { updates: [30], since: 0 }
+      ])
     })
   )
 
