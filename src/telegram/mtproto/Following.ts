@@ -112,6 +112,43 @@ const toldBy = (
   }
 }
 
+/** So many updates are remembered; what mtcute tells twice it tells within moments. */
+const remembered = 1000
+
+/**
+ * What is pushed while it is also being asked for comes both ways: a new message by its number, everything else by its
+ * place in the sequence of its chat.
+ */
+const nameOf = ({ update }: Pick<RawUpdateInfo, "update">): string => {
+  switch (update._) {
+    case "updateNewMessage":
+    case "updateNewChannelMessage": {
+      const { id, peerId } = update.message
+      return `message ${peerId === undefined ? 0 : getMarkedPeerId(peerId)} ${id}`
+    }
+    case "updateEditChannelMessage": {
+      const { peerId } = update.message
+      return `edit ${peerId === undefined ? 0 : getMarkedPeerId(peerId)} ${update.pts}`
+    }
+    case "updateDeleteChannelMessages":
+      return `delete ${update.channelId} ${update.pts}`
+    default:
+      return `${update._} ${"pts" in update ? update.pts : ""}`
+  }
+}
+
+const notTwice = () => {
+  const seen = new Set<string>()
+  return (info: Pick<RawUpdateInfo, "update">): boolean => {
+    const name = nameOf(info)
+    if (seen.has(name)) return false
+    seen.add(name)
+    const [oldest] = seen
+    if (seen.size > remembered && oldest !== undefined) seen.delete(oldest)
+    return true
+  }
+}
+
 const isChannel = (source: Source): source is ChatId =>
   source !== "saved" && parseMarkedPeerId(source)[0] === "channel"
 
@@ -123,18 +160,17 @@ export const makeFollowing = (
   inputPeer: Reading["inputPeer"]
 ) => {
   /** From where a channel is told: the kept position, or from now on. */
-  const openChannel = Effect.fnUntraced(function* (channel: ChatId) {
+  const beginChannel = Effect.fnUntraced(function* (channel: ChatId) {
     const peer = yield* inputPeer(channel)
     if (peer._ !== "inputPeerChannel") return yield* new ChatClosed({ method: "channels.getFullChannel" })
     const { channelId, accessHash } = peer
     const kept = yield* Effect.promise(() => client.storage.updates.getChannelPts(channelId))
-    if (kept !== null) return yield* Effect.promise(() => client.notifyChannelOpened(channelId, kept))
+    if (kept !== null) return { channelId, pts: kept }
     const { fullChat } = yield* call({
       _: "channels.getFullChannel",
       channel: { _: "inputChannel", channelId, accessHash }
     })
-    const now = fullChat._ === "channelFull" ? fullChat.pts : undefined
-    return yield* Effect.promise(() => client.notifyChannelOpened(channelId, now))
+    return { channelId, pts: fullChat._ === "channelFull" ? fullChat.pts : 1 }
   })
 
   const followed = Effect.fnUntraced(function* (sources: ReadonlyArray<Source>) {
@@ -169,7 +205,11 @@ export const makeFollowing = (
     const chosen = yield* followed(sources)
     const channels = new Set(sources.filter(isChannel).map((source) => toggleChannelIdMark(source)))
     let last = ""
-    const onUpdate = (info: RawUpdateInfo) => Queue.offerAllUnsafe(told, toldBy(info, chosen))
+    const once = notTwice()
+    const onUpdate = (info: RawUpdateInfo) => {
+      const updates = toldBy(info, chosen)
+      if (updates.length > 0 && once(info)) Queue.offerAllUnsafe(told, updates)
+    }
     // What was said while no socket was open is not pushed after it, and mtcute would look for it in 15 minutes.
     const onUsable = () => client.handleClientUpdate({ _: "updatesTooLong" }, false)
     yield* Effect.acquireRelease(
@@ -183,9 +223,9 @@ export const makeFollowing = (
         // The loop notes how far it came only after it has told everything until there.
         storage.onSaved = () => {
           const positions = storage.positions(channels)
-          if (Redacted.value(positions) === last) return
-          last = Redacted.value(positions)
-          Queue.offerUnsafe(told, { _tag: "Checkpoint", positions })
+          if (Option.isNone(positions) || Redacted.value(positions.value) === last) return
+          last = Redacted.value(positions.value)
+          Queue.offerUnsafe(told, { _tag: "Checkpoint", positions: positions.value })
         }
       }),
       () =>
@@ -197,8 +237,12 @@ export const makeFollowing = (
           await client.stopUpdatesLoop()
         })
     )
+    const begun = yield* Effect.forEach(sources.filter(isChannel), beginChannel)
+    // Known to the loop before it starts: the first thing it hears of a channel would be its beginning else.
+    for (const { channelId, pts } of begun) client.updates?.cpts.set(channelId, pts)
     yield* Effect.promise(() => client.startUpdatesLoop())
-    yield* Effect.forEach(sources.filter(isChannel), openChannel, { discard: true })
+    for (const { channelId, pts } of begun)
+      yield* Effect.promise(() => client.notifyChannelOpened(channelId, pts))
     return yield* Effect.never
   })
 

@@ -32,13 +32,16 @@ const peersKept = 1000
 
 /** Where mtcute keeps how far the updates are taken, of the account and of each channel by itself. */
 const isPosition = (key: string) => key.startsWith("updates_")
+const ofAccount = "updates_pts"
 const ofChannel = "updates_channel:"
+/** What Telegram gives anew for the asking, every half hour. */
+const isPassing = (key: string) => key.startsWith("salts:")
 
 export interface SessionStorage extends ITelegramStorageProvider {
   readonly session: () => Redacted.Redacted<string>
   readonly peersPart: () => Redacted.Redacted<Uint8Array>
-  /** Of the account and of these channels. */
-  readonly positions: (channels: ReadonlySet<number>) => Redacted.Redacted<string>
+  /** Of the account and of these channels; none before Telegram has said where the account is. */
+  readonly positions: (channels: ReadonlySet<number>) => Option.Option<Redacted.Redacted<string>>
   /** Called each time mtcute has noted how far it came. */
   onSaved: () => void
 }
@@ -124,15 +127,15 @@ export const makeStorage = Effect.fnUntraced(function* (kept: Option.Option<Kept
         Schema.encodeSync(SessionPart)({
           version: 1,
           keys: Object.fromEntries(keys),
-          values: entriesOf(values, (key) => !isPosition(key))
+          values: entriesOf(values, (key) => !isPosition(key) && !isPassing(key))
         })
       ),
     positions: (channels) => {
       const wanted = (key: string) =>
         key.startsWith(ofChannel) ? channels.has(Number(key.slice(ofChannel.length))) : isPosition(key)
-      return Redacted.make(
-        Schema.encodeSync(PositionsPart)({ version: 1, values: entriesOf(values, wanted) })
-      )
+      if (!values.has(ofAccount)) return Option.none()
+      const text = Schema.encodeSync(PositionsPart)({ version: 1, values: entriesOf(values, wanted) })
+      return Option.some(Redacted.make(text))
     },
     peersPart: () =>
       Redacted.make(

@@ -20,6 +20,20 @@ export class Fault extends Error {
   }
 }
 
+/** The salt there is, for a day to come. Its vector is one of bare objects, which mtcute reads and cannot write. */
+const futureSalts = (request: bigint, salt: Buffer): Buffer => {
+  const now = Math.floor(Date.now() / 1000)
+  const answer = Buffer.alloc(36)
+  answer.writeUInt32LE(0xae500895, 0)
+  answer.writeBigUInt64LE(request, 4)
+  answer.writeUInt32LE(now, 12)
+  answer.writeUInt32LE(1, 16)
+  answer.writeUInt32LE(now, 20)
+  answer.writeUInt32LE(now + 86_400, 24)
+  salt.copy(answer, 28)
+  return answer
+}
+
 export interface Call {
   readonly key: Key
   readonly dc: number
@@ -72,7 +86,7 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
     }
   }
 
-  const service = (id: bigint, message: mtp.TlObject) => {
+  const service = (id: bigint, message: mtp.TlObject, by: Key) => {
     switch (message._) {
       case "mt_ping":
       case "mt_ping_delay_disconnect":
@@ -87,15 +101,7 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
           "service"
         )
       case "mt_get_future_salts":
-        return send(
-          write({
-            _: "mt_future_salts",
-            reqMsgId: long(id),
-            now: Math.floor(Date.now() / 1000),
-            salts: []
-          }),
-          "service"
-        )
+        return send(futureSalts(id, by.salt), "service")
       case "mt_destroy_auth_key":
         keys.remove(key?.id ?? "")
         return send(write({ _: "mt_destroy_auth_key_ok" }), "service")
@@ -121,7 +127,7 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
     const incoming = read(body)
     const name = incoming.kind === "call" ? incoming.request._ : incoming.message._
     keys.record({ key: by.id, connection: number, what: incoming.kind, name })
-    if (incoming.kind === "service") return service(id, incoming.message)
+    if (incoming.kind === "service") return service(id, incoming.message, by)
     if (seen.has(id)) return
     seen.add(id)
     if (incoming.updates) listening = true
