@@ -3,6 +3,7 @@ import type { LatencyFigures } from "./latency.ts"
 import type { LockFigures } from "./locks.ts"
 import type { ProjectionFigures } from "./projection.ts"
 import { type Figure, median, megabytes, millis, quantile, rate, spread } from "./Report.ts"
+import type { RlsFigures } from "./rls.ts"
 import type { StartFigures } from "./startup.ts"
 import type { NotesFigures, StoringFigures } from "./throughput.ts"
 import type { WindowFigures } from "./windows.ts"
@@ -164,3 +165,12 @@ export const lockFigures = (all: ReadonlyArray<LockFigures>) => {
     }
   ] satisfies ReadonlyArray<Figure>
 }
+
+export const rlsFigures = (all: ReadonlyArray<RlsFigures>) =>
+  all.map(({ what, scoped, open }) => {
+    const ratio = median(scoped) / median(open)
+    return beside(
+      `a tenant's transaction, to the same without row-level security: ${what}`,
+      `${ratio.toFixed(2)} times (p50 ${precise(median(scoped))} to ${precise(median(open))})`
+    )
+  })

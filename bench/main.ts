@@ -5,6 +5,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Option, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Blobs } from "../src/knowledge/Blobs.ts"
+import { KnowledgeBase } from "../src/knowledge/KnowledgeBase.ts"
 import { RevisionLog } from "../src/knowledge/RevisionLog.ts"
 import * as Database from "../src/store/Database.ts"
 import { DataDirLock } from "../src/store/DataDirLock.ts"
@@ -15,6 +16,7 @@ import {
   lockFigures,
   notesFigures,
   projectionFigures,
+  rlsFigures,
   startFigures,
   storingFigures,
   windowFigures
@@ -24,6 +26,7 @@ import { lockServers, locks } from "./locks.ts"
 import { Product } from "./Product.ts"
 import { projection } from "./projection.ts"
 import { type Figure, gitVersion, machine, postgresVersion, table } from "./Report.ts"
+import { rls } from "./rls.ts"
 import { sending } from "./sending.ts"
 import { startup } from "./startup.ts"
 import { notes, storing } from "./throughput.ts"
@@ -35,12 +38,13 @@ const short = { NOTE_WINDOW: "500 millis" }
 const database = Layer.unwrap(
   Effect.map(temporaryDirectory, (directory) =>
     Database.layer({ secretsKey: Redacted.make(Buffer.alloc(32, "bench").toString("base64")) }).pipe(
-      Layer.provide(LocalPostgres.layer()),
+      Layer.provideMerge(LocalPostgres.layer()),
       Layer.provide(DataDirLock.layer({ dataDir: join(directory, "data") }))
     )
   )
 )
 const knowledge = Layer.mergeAll(RevisionLog.layer, Blobs.layer).pipe(Layer.provideMerge(database))
+const notesOf = KnowledgeBase.layer.pipe(Layer.provideMerge(knowledge))
 
 /** Each gives its rows of the table. `few`: with fewer messages and one round, to see that it works. */
 const parts = {
@@ -75,6 +79,11 @@ const parts = {
     locks({ cycles: few ? 1_000 : 5_000, each: few ? 5 : 20 }).pipe(
       Effect.provide(lockServers.pipe(Layer.provide(knowledge))),
       Effect.map(lockFigures)
+    ),
+  rls: (few: boolean) =>
+    rls({ tenants: 8, notes: few ? 500 : 2_000, times: few ? 1_000 : 5_000 }).pipe(
+      Effect.provide(notesOf),
+      Effect.map(rlsFigures)
     )
 } as const satisfies Record<string, (few: boolean) => Effect.Effect<ReadonlyArray<Figure>, unknown, unknown>>
 
