@@ -60,6 +60,26 @@ it.live(
     }).pipe(Effect.provide(TestDatabase.layer))
 )
 
+it.live(
+  "the policy of every tenant's table compares the tenant of the row with that of the transaction",
+  () =>
+    Effect.gen(function* () {
+      const expressions = yield* column(
+        `SELECT DISTINCT expression FROM (${tenantTables}) t JOIN pg_policy p ON p.polrelid = t.oid,
+         unnest(ARRAY[pg_get_expr(p.polqual, t.oid), pg_get_expr(p.polwithcheck, t.oid)]) AS expression
+       WHERE p.polname = 'tenant_isolation' AND p.polpermissive AND p.polroles = '{0}'`
+      )
+      assert.deepStrictEqual(expressions, [
+        "(tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))"
+      ])
+      const others = yield* column(
+        `SELECT t.relname FROM (${tenantTables}) t WHERE NOT EXISTS (
+         SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polname = 'tenant_isolation')`
+      )
+      assert.deepStrictEqual(others, [])
+    }).pipe(Effect.provide(TestDatabase.layer))
+)
+
 it.live("the tenant leads every key and index of a tenant's table", () =>
   Effect.gen(function* () {
     const wrong = yield* column(

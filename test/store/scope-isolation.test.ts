@@ -1,0 +1,161 @@
+/**
+ * A tenant cannot tell whether it is alone: whatever several ask in turn of one database, each is answered as if it
+ * had a database to itself, and its rows stay as they were while the others are at it.
+ */
+import { existsSync } from "node:fs"
+import { assert, it } from "@effect/vitest"
+import { type Context, Effect, Layer } from "effect"
+import fc from "fast-check"
+import { TenantId } from "../../src/domain/Ids.ts"
+import { Tenants } from "../../src/store/Tenants.ts"
+import { commands } from "./isolation/commands.ts"
+import { tenantMethods } from "./isolation/methods.ts"
+import type { Ask, Given } from "./isolation/things.ts"
+import { outcome, rowsByTenant, type World, withoutPolicies, world } from "./isolation/World.ts"
+
+const tenants = ["t-one", "t-two", "t-three"].map((name) => TenantId.make(name))
+
+interface Step extends Omit<Ask, "buttons" | "codes"> {
+  readonly command: string
+}
+
+/** A database, and what its tenants were given. */
+const newWorld = Effect.gen(function* () {
+  const context: Context.Context<World> = yield* Layer.build(world)
+  const rows = yield* Effect.provideContext(rowsByTenant, context)
+  const buttons: Given = new Map()
+  const codes: Given = new Map()
+  const ask = ({ command, ...by }: Step) =>
+    Effect.timeout(commands[command]!({ ...by, buttons, codes }), "20 seconds").pipe(
+      Effect.exit,
+      Effect.map(outcome),
+      Effect.provideContext(context)
+    )
+  const begin = (tenant: TenantId) =>
+    Effect.provideContext(
+      Tenants.use(({ add }) => add({ id: tenant }, "admin")),
+      context
+    )
+  return { rows, ask, begin, withoutPolicies: Effect.provideContext(withoutPolicies, context) }
+})
+
+/** What the shared database answered to each step. */
+const isolated = Effect.fnUntraced(function* (policies: "kept" | "gone", steps: ReadonlyArray<Step>) {
+  const shared = yield* newWorld
+  const alone = new Map<TenantId, Effect.Success<typeof newWorld>>()
+  for (const tenant of tenants) {
+    const own = yield* newWorld
+    yield* shared.begin(tenant)
+    yield* own.begin(tenant)
+    alone.set(tenant, own)
+  }
+  if (policies === "gone") yield* shared.withoutPolicies
+  let before = yield* shared.rows
+  const answers: Array<readonly [string, ReturnType<typeof outcome>]> = []
+  for (const step of steps) {
+    const what = `${step.command} of ${step.tenant}`
+    const here = yield* shared.ask(step)
+    const after = yield* shared.rows
+    assert.deepStrictEqual(here, yield* alone.get(step.tenant)!.ask(step), what)
+    for (const other of tenants.filter((tenant) => tenant !== step.tenant)) {
+      assert.notInclude(JSON.stringify(here), other, what)
+      assert.strictEqual(after.get(other), before.get(other), `${what} changed rows of ${other}`)
+    }
+    before = after
+    answers.push([step.command, here])
+  }
+  return answers
+}, Effect.scoped)
+
+const names = Object.keys(commands)
+
+const step = fc.record({
+  tenant: fc.constantFrom(...tenants),
+  command: fc.constantFrom(...names),
+  x: fc.nat(3),
+  y: fc.nat(3)
+})
+
+/** A failure is told as it is: each try costs seconds, and a shorter one tells no more. */
+const anySteps = (policies: "kept" | "gone", count: number) =>
+  Effect.promise(() =>
+    fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: count, maxLength: count }), async (steps) => {
+        await Effect.runPromise(isolated(policies, steps))
+      }),
+      { numRuns: 1, endOnFailure: true }
+    )
+  )
+
+it.live("tenants are answered as if each were alone, and none touches another's rows", () =>
+  anySteps("kept", 150)
+)
+
+it.live("queries keep tenants apart by themselves: also when the policies of the tables are gone", () =>
+  anySteps("gone", 150)
+)
+
+/** What belongs to others, what is there already, the last owner, a session without credentials. */
+const alwaysRefused = [
+  "Callbacks.redeem of another",
+  "Members.remove",
+  "Tenants.add",
+  "SessionSecrets.credentials"
+]
+
+it.live(
+  "one command after the other, by two tenants: all are answered, by queries that keep them apart",
+  () =>
+    Effect.gen(function* () {
+      const rounds = [
+        { x: 3, y: 0 },
+        { x: 0, y: 0 }
+      ]
+      const steps = rounds.flatMap((round) =>
+        names.flatMap((command) => tenants.slice(0, 2).map((tenant) => ({ tenant, command, ...round })))
+      )
+      const answers = yield* isolated("gone", steps)
+      const answered = new Set(
+        answers.flatMap(([command, { failed }]) => (failed === undefined ? [command] : []))
+      )
+      assert.deepStrictEqual(
+        names.filter((command) => !answered.has(command)),
+        alwaysRefused
+      )
+    })
+)
+
+/** They keep no rows: what they keep in memory, in files or in Redis bears the tenant's name, or is one bot's. */
+const rowless: Readonly<Record<string, string>> = {
+  BotPort: "test/telegram/BotPort.test.ts",
+  Bots: "test/session/Apps.test.ts",
+  BotFleet: "test/session/BotFleet.test.ts",
+  BotRunner: "test/session/BotRunner.test.ts",
+  Directory: "test/store/TenantScope.test.ts",
+  GitProjection: "test/knowledge/GitProjection.test.ts",
+  GrammyApi: "test/telegram/GrammyApi.test.ts",
+  Intake: "test/telegram/Intake.test.ts",
+  Lease: "test/lock/contract.ts",
+  Locks: "test/lock/contract.ts",
+  MessageProcessor: "test/conversation/Conversation.test.ts",
+  OutgoingFiles: "test/telegram/Download.test.ts",
+  Pacer: "test/telegram/Pacer.test.ts",
+  SessionManager: "test/session/SessionManager.test.ts",
+  Streaming: "test/telegram/Streaming.test.ts",
+  Taking: "test/telegram/Intake.test.ts",
+  TenantScope: "test/store/TenantScope.test.ts",
+  UpdateSink: "test/telegram/Intake.test.ts"
+}
+/** Not a question of one tenant: of the installation, or a stream of names. */
+const others = ["Tenants.list", "Tenants.remove", "KnowledgeBase.changes", "RevisionLog.changes"]
+
+it("every method of a service that knows tenants is among the commands, or its service is named here", () => {
+  const methods = tenantMethods()
+  assert.isAbove(methods.length, names.length)
+  const named = [...names, ...others]
+  const missing = methods.filter(
+    (method) => !named.includes(method) && rowless[method.slice(0, method.indexOf("."))] === undefined
+  )
+  assert.deepStrictEqual(missing, [], "add a command to isolation/commands.ts")
+  for (const file of Object.values(rowless)) assert.isTrue(existsSync(file), file)
+})
