@@ -54,8 +54,23 @@ const add = Command.make(
       ...(stored ? {} : { token: yield* readSecret("The bot's token, as @BotFather gave it") }),
       ...(Option.isSome(alias) ? { alias: alias.value } : {})
     }
-    const added = yield* ask((client) => client.apps.add({ params: { tenant }, payload: given }))
-    yield* show(added, `${tenant}/${app} is ${introduced(added)}, and answers from now on`)
+    const { added, people } = yield* ask((client) =>
+      Effect.all({
+        added: client.apps.add({ params: { tenant }, payload: given }),
+        people: client.users.list({ params: { tenant } })
+      })
+    )
+    yield* show(
+      added,
+      [
+        `${tenant}/${app} is ${introduced(added)}, and answers from now on`,
+        ...(people.length === 0
+          ? [
+              `Nobody may use it yet: zapiska user add ${tenant} <user> owner, or zapiska invite create ${tenant}`
+            ]
+          : [])
+      ].join("\n")
+    )
   })
 ).pipe(
   Command.withDescription("Add a bot; its token is read from the standard input"),

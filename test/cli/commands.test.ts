@@ -69,7 +69,7 @@ it.live(
       refused("is no bot token", yield* zapiska("app add acme main", "hello\n"))
       misunderstood("Unexpected positional argument", yield* zapiska(`app add acme main ${bot.token}`))
       done(
-        "acme/main is @acme_bot, and answers from now on",
+        /^acme\/main is @acme_bot, and answers from now on\nNobody may use it yet: zapiska user add acme/,
         yield* zapiska("app add acme main", `${bot.token}\n`)
       )
       refused("rotate its token, or choose another name", yield* zapiska("app add acme main", bot.token))

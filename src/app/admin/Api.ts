@@ -4,6 +4,7 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AdminOnly } from "../../ops/HttpApi.ts"
+import { version } from "../version.ts"
 import { AppsGroup } from "./AppsGroup.ts"
 import { AuditGroup } from "./AuditGroup.ts"
 import { InvitesGroup } from "./InvitesGroup.ts"
@@ -27,5 +28,10 @@ export class AdminApi extends HttpApi.make("zapiska")
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(
-    OpenApi.annotations({ title: "Zapiska", description: "The admin API of a Zapiska process" })
+    OpenApi.annotations({
+      title: "Zapiska",
+      version,
+      description:
+        "What the operator of an installation can ask and change. Every request carries the admin token"
+    })
   ) {}
