@@ -69,10 +69,12 @@ const originOf = (message: Message): ForwardOrigin | undefined => {
   if (sender.type === "user") return { _tag: "User", date, user: senderOf(sender) }
   const chat = chatOf(sender)
   const signature = forward.signature ?? undefined
-  if (chat.kind !== "channel" || forward.fromMessageId === null) {
+  // Where the copy was saved from (`fromMessageId`) is another thing than where it was posted.
+  const { channelPost } = forward.raw
+  if (chat.kind !== "channel" || channelPost === undefined) {
     return present({ _tag: "Chat" as const, date, chat, signature })
   }
-  const messageId = MessageId.make(forward.fromMessageId)
+  const messageId = MessageId.make(channelPost)
   const link = chat.username === undefined ? undefined : `https://t.me/${chat.username}/${messageId}`
   return present({ _tag: "Channel" as const, date, chat, messageId, signature, link })
 }
