@@ -5,7 +5,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Console, Effect, Fiber, Layer, Random } from "effect"
-import { defaultTenant } from "../../src/domain/Ids.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { GitProjection } from "../../src/knowledge/GitProjection.ts"
 import { RevisionLog } from "../../src/knowledge/RevisionLog.ts"
@@ -16,10 +15,12 @@ import { TestDatabase } from "../support/Postgres.ts"
 import { TestRedis } from "../support/redis.ts"
 import { cluster, type Replica, type Way, watchLocks } from "./replicas/Cluster.ts"
 import * as Evidence from "./replicas/Evidence.ts"
+import { fleet } from "./replicas/Fleet.ts"
 
 export interface Campaign {
   readonly seed: number
   readonly people: number
+  readonly bots: number
   /** How often one is killed with -9, frozen for some seconds, frozen for longer than any lease lives. */
   readonly kills: number
   readonly naps: number
@@ -59,14 +60,10 @@ const blowsOf = Effect.fnUntraced(function* ({ comas, kills, naps }: Campaign) {
   return [...(longest === undefined ? [] : [longest]), ...(yield* Random.shuffle(others))]
 })
 
-const bots = Effect.map(BotApiEmulator, ({ bot }) => [
-  { id: bot.id, tenant: defaultTenant, lock: "default/bot/default" }
-])
-
 const play = Effect.fnUntraced(function* (campaign: Campaign) {
   const emulator = yield* BotApiEmulator
   const ask = yield* Evidence.asking
-  const all = yield* bots
+  const all = yield* fleet(campaign.bots - 1)
   const people = yield* Effect.forEach(Array.from({ length: campaign.people }), (_, index) =>
     emulator.createUser({ firstName: `Person ${index}` })
   )
@@ -169,7 +166,7 @@ export const prove = (campaign: Campaign): Effect.Effect<void, unknown> =>
     assert.deepStrictEqual(problems, [], `seed ${campaign.seed}`)
     // Vacuous with less: each has worked, and bots have gone from one to another.
     for (const count of figures.units) assert.isAbove(count, figures.notes / 20)
-    assert.isAbove(figures.moves, 1)
+    assert.isAbove(figures.moves, campaign.bots)
   }).pipe(
     Effect.provide(
       knowledge.pipe(
