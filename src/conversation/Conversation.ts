@@ -46,6 +46,16 @@ export const layer = Conversation.toLayer(
     const order = yield* Semaphore.make(1)
     let user: UserContext | undefined
 
+    const windows = new Set<string>()
+    // When the conversation goes to another replica its messages do: nobody here may go on with them.
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(
+        windows,
+        (window) => Effect.catchTag(tasks.stop(window), "TaskUnknown", () => Effect.void),
+        { concurrency: "unbounded", discard: true }
+      )
+    )
+
     /** Counted, timed and said: what was done for whom, how long it took and how it ended. */
     const measured = (kind: string, context: UserContext, effect: Effect.Effect<Fate>) =>
       Effect.gen(function* () {
@@ -109,24 +119,28 @@ export const layer = Conversation.toLayer(
     const aggregator = Aggregator.make<never>({
       rules,
       onOpen: (first) => Effect.suspend(() => processor.opened(user!, first.updateId, rules.quiet)),
-      fork: (first, fiber) =>
-        tasks
+      fork: (first, fiber) => {
+        const window = `window/${id}/${first.updateId}`
+        windows.add(window)
+        return tasks
           .start(
             {
-              id: `window/${id}/${first.updateId}`,
+              id: window,
               kind: "window",
               description: `Collecting messages of ${id}`,
               owner: { tenant: user!.tenant, app: user!.app }
             },
             Metric.modify(windowsOpen, 1).pipe(
               Effect.andThen(fiber),
-              Effect.ensuring(Metric.modify(windowsOpen, -1))
+              Effect.ensuring(Metric.modify(windowsOpen, -1)),
+              Effect.ensuring(Effect.sync(() => windows.delete(window)))
             )
           )
           .pipe(
             Effect.catchTag("TaskManagerStopped", () => Effect.never),
             Effect.catchTag("TaskExists", Effect.die)
-          ),
+          )
+      },
       process: processUnit
     })
 

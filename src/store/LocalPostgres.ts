@@ -28,9 +28,10 @@ export class LocalPostgres extends Context.Service<
 >()("zapiska/store/LocalPostgres") {
   /**
    * `binaries` is the `bin` directory of another PostgreSQL (17+ recommended), for systems that cannot run the
-   * ones that come with us. Ready once the database accepts its owner.
+   * ones that come with us. `connections`: the most of them at a time, 50 by default. Ready once the database accepts
+   * its owner.
    */
-  static readonly layer = (options: { readonly binaries?: string | undefined } = {}) =>
+  static readonly layer = (options: Options = {}) =>
     Layer.effectContext(
       Effect.map(make(options), ({ server, owner }) =>
         Context.make(LocalPostgres, server).pipe(Context.add(DatabaseOwner, owner))
@@ -38,16 +39,21 @@ export class LocalPostgres extends Context.Service<
     )
 }
 
+interface Options {
+  readonly binaries?: string | undefined
+  readonly connections?: number
+}
+
 const databaseName = "zapiska"
 const ownerName = "zapiska_owner"
 
 /** Durable, and shaped for one small process on one machine: see each for what differs from the default. */
-const settings = (cluster: Cluster) => [
+const settings = (cluster: Cluster, { connections = 50 }: Options) => [
   `unix_socket_directories="${cluster.socketDirectory.replaceAll('"', '""')}"`,
   "listen_addresses=",
   "port=5432",
   "unix_socket_permissions=0700",
-  "max_connections=50",
+  `max_connections=${connections}`,
   "shared_buffers=128MB",
   "fsync=on",
   "synchronous_commit=on",
@@ -70,7 +76,7 @@ const settings = (cluster: Cluster) => [
   "log_destination=stderr"
 ]
 
-const make = Effect.fn("LocalPostgres.make")(function* (options: { readonly binaries?: string | undefined }) {
+const make = Effect.fn("LocalPostgres.make")(function* (options: Options) {
   const { dataDir } = yield* DataDirLock
   const place = yield* choosePlace({ dataDir, binaries: options.binaries })
   if (!place.home.startsWith(dataDir)) {
@@ -79,10 +85,10 @@ const make = Effect.fn("LocalPostgres.make")(function* (options: { readonly bina
   const cluster = yield* initialize(place)
   // Registered first, so it runs last: the supervisor must not restart what is being stopped.
   yield* Effect.addFinalizer(() => Process.stop(place))
-  const server = yield* ready(place, cluster)
+  const server = yield* ready(place, cluster, options)
   const superuser = superuserConnection(server, cluster)
   const owner = yield* bootstrap(superuser, cluster)
-  yield* Effect.forkScoped(supervise(place, cluster, server))
+  yield* Effect.forkScoped(supervise(place, cluster, server, options))
   return {
     server: LocalPostgres.of({
       superuser,
@@ -108,7 +114,7 @@ const connect = (connection: Connection) =>
   PgConnection.make({ ...connection, applicationName: "zapiska-start", connectTimeout: "2 seconds" })
 
 /** The server of the directory, accepting connections: the one that runs already, or a new one. */
-const ready = Effect.fn("LocalPostgres.ready")(function* (place: Place, cluster: Cluster) {
+const ready = Effect.fn("LocalPostgres.ready")(function* (place: Place, cluster: Cluster, options: Options) {
   const found = yield* Process.running(place)
   if (Option.isSome(found)) {
     yield* Effect.logInfo("Reusing the PostgreSQL that an earlier process left running")
@@ -120,7 +126,7 @@ const ready = Effect.fn("LocalPostgres.ready")(function* (place: Place, cluster:
   yield* Process.clearRemains(place, cluster.socketDirectory)
   // Once spawned it must become visible to `stop`, whatever happens to this fiber.
   yield* Effect.uninterruptible(
-    Effect.flatMap(Process.launch(place, settings(cluster)), (child) =>
+    Effect.flatMap(Process.launch(place, settings(cluster, options)), (child) =>
       Effect.repeat(Process.running(place), {
         until: (server) => Option.isSome(server) || Process.hasExited(child),
         schedule: Schedule.spaced("2 millis")
@@ -222,12 +228,17 @@ const bootstrap = Effect.fn("LocalPostgres.bootstrap")(function* (superuser: Con
  * Starts the server again whenever it is gone: killed for memory, by hand, by a full disk. Pools reconnect by
  * themselves; nobody else need know.
  */
-const supervise = (place: Place, cluster: Cluster, server: Process.ServerFile): Effect.Effect<never> =>
+const supervise = (
+  place: Place,
+  cluster: Cluster,
+  server: Process.ServerFile,
+  options: Options
+): Effect.Effect<never> =>
   Effect.gen(function* () {
     yield* Process.gone(place, server.pid, "100 millis")
     yield* Metric.update(postgresRestarts, 1)
     yield* Effect.logError("PostgreSQL is gone; starting it again")
-    const next = yield* ready(place, cluster).pipe(
+    const next = yield* ready(place, cluster, options).pipe(
       Effect.tapCause((cause) => Effect.logError("PostgreSQL does not start", cause)),
       Effect.retry(
         Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
@@ -239,4 +250,4 @@ const supervise = (place: Place, cluster: Cluster, server: Process.ServerFile): 
     )
     yield* Effect.logInfo("PostgreSQL is back")
     return next
-  }).pipe(Effect.flatMap((next) => supervise(place, cluster, next)))
+  }).pipe(Effect.flatMap((next) => supervise(place, cluster, next, options)))

@@ -273,6 +273,20 @@ describe("Conversation", () => {
     }).pipe(Effect.provide(world))
   )
 
+  it.live("a conversation that goes takes its windows with it, and finds its messages when it is back", () =>
+    Effect.gen(function* () {
+      const tasks = yield* TaskManager
+      const open = Effect.map(tasks.list, (list) => list.some(({ status }) => status === "running"))
+      yield* send(textUpdate(1, "a"), textUpdate(2, "b")).pipe(
+        Effect.andThen(eventually("open", open)),
+        Effect.provide(process({}, 600_000))
+      )
+      assert.isFalse(yield* open)
+      assert.strictEqual(yield* next.pipe(Effect.provide(process())), "note a,b")
+      // The tasks outlive the engine, as they do when another replica gets the shard.
+    }).pipe(Effect.provide(TaskManager.layer), Effect.provide(world))
+  )
+
   it.live("stopping a window's task loses nothing", () => {
     let received = 0
     return Effect.gen(function* () {

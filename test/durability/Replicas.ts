@@ -63,9 +63,12 @@ const blowsOf = Effect.fnUntraced(function* ({ comas, kills, naps }: Campaign) {
 const play = Effect.fnUntraced(function* (campaign: Campaign) {
   const emulator = yield* BotApiEmulator
   const ask = yield* Evidence.asking
-  const all = yield* fleet(campaign.bots - 1)
   const people = yield* Effect.forEach(Array.from({ length: campaign.people }), (_, index) =>
     emulator.createUser({ firstName: `Person ${index}` })
+  )
+  const all = yield* fleet(
+    campaign.bots - 1,
+    people.map(({ id }) => id)
   )
   const blows = yield* blowsOf(campaign)
   const { polls, replicas } = yield* cluster(3)

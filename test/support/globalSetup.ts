@@ -54,7 +54,8 @@ const watch = (dataDir: string) =>
   ).unref()
 
 const start = Effect.fnUntraced(function* (dataDir: string, scope: Scope.Scope) {
-  const services = yield* LocalPostgres.layer().pipe(
+  // Some tests bring several whole assistants, each with connections of its own.
+  const services = yield* LocalPostgres.layer({ connections: 200 }).pipe(
     Layer.provide(DataDirLock.layer({ dataDir })),
     Layer.buildWithScope(scope)
   )

@@ -1,6 +1,6 @@
 /** The bots of the replicas: one by its token in the environment of each, others kept in the database, of two tenants. */
 import { Effect, Layer, Redacted } from "effect"
-import { AppId, defaultApp, defaultTenant, TenantId } from "../../../src/domain/Ids.ts"
+import { AppId, defaultApp, defaultTenant, TenantId, UserId } from "../../../src/domain/Ids.ts"
 import { lockName } from "../../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
 import { Apps } from "../../../src/session/Apps.ts"
@@ -11,6 +11,7 @@ import { Tenants } from "../../../src/store/Tenants.ts"
 import type { BotKey } from "../../../src/telegram/BotPort.ts"
 import { Bots } from "../../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../../src/telegram/GrammyApi.ts"
+import { Members } from "../../../src/telegram/Members.ts"
 import { secretsKey } from "../../support/TestServer.ts"
 
 export interface FleetBot {
@@ -40,17 +41,23 @@ const office = Layer.unwrap(
   )
 ).pipe(
   Layer.provide(Vault.layer({ masterKey: Redacted.make(new Uint8Array(Buffer.from(secretsKey, "base64"))) })),
-  Layer.provideMerge(Tenants.layer),
+  Layer.provideMerge(Layer.merge(Tenants.layer, Members.layer)),
   Layer.provide(Audit.layer)
 )
 
-/** The configured bot and so many more, by turns of the other tenant and of the first. */
-export const fleet = Effect.fnUntraced(function* (more: number) {
+/** The configured bot and so many more, by turns of the other tenant and of the first; for these people to use. */
+export const fleet = Effect.fnUntraced(function* (more: number, people: ReadonlyArray<number>) {
   const emulator = yield* BotApiEmulator
   return yield* Effect.gen(function* () {
     const apps = yield* Apps
     const tenants = yield* Tenants
+    const members = yield* Members
     yield* tenants.add({ id: acme }, "admin")
+    for (const tenant of [acme, defaultTenant]) {
+      for (const user of people) {
+        yield* members.add(tenant, { user: UserId.make(user), role: "member" }, "admin")
+      }
+    }
     const others = yield* Effect.forEach(Array.from({ length: more }), (_, nth) =>
       Effect.gen(function* () {
         const key = { tenant: nth % 2 === 0 ? acme : defaultTenant, app: AppId.make(`bot-${nth}`) }
