@@ -3,7 +3,7 @@
  * Telegram with strict limits that outlive it.
  */
 import { assert } from "@effect/vitest"
-import { Clock, Console, Context, Effect, Layer, Random, Redacted } from "effect"
+import { Clock, Console, Context, Effect, Layer, Random } from "effect"
 import { Address } from "../../src/domain/Address.ts"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BotId, ChatId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
@@ -16,7 +16,7 @@ import { Pacer } from "../../src/telegram/Pacer.ts"
 import { type Application, eventually, launch, ready, temporaryDirectory } from "../support/Application.ts"
 import { botApi, calling, emulatorLayer } from "../support/emulator.ts"
 import { TestDatabase } from "../support/Postgres.ts"
-import { secretsKey } from "../support/TestServer.ts"
+import { secretsKey, urlOf } from "../support/TestServer.ts"
 import {
   checkLimits,
   checkOrder,
@@ -39,11 +39,6 @@ const underway = 500
 
 /** The places between a claim and its mark. */
 const failpoints = ["claimed", "sent", "settled"] as const
-
-const urlOf = Effect.map(TestDatabase, ({ owner }) => {
-  const password = Redacted.isRedacted(owner.password) ? String(Redacted.value(owner.password)) : ""
-  return `postgres://${owner.username}:${encodeURIComponent(password)}@${encodeURIComponent(owner.host ?? "")}:${owner.port}/${owner.database}`
-})
 
 /** People who started the bot before anybody listened. */
 const audience = Effect.fnUntraced(function* (count: number) {
@@ -74,7 +69,7 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
   const emulator = yield* BotApiEmulator
   const scope = yield* TenantScope
   const dataDir = yield* temporaryDirectory
-  const env = { DATABASE_URL: yield* urlOf, SECRETS_KEY: secretsKey }
+  const env = { DATABASE_URL: urlOf((yield* TestDatabase).owner), SECRETS_KEY: secretsKey }
   const chats = yield* audience(broadcast.chats)
   const { happened } = yield* listen
 

@@ -32,3 +32,9 @@ export const redacted = (connection: PlainConnection): Connection => ({
   ...connection,
   password: Redacted.make(connection.password)
 })
+
+/** As `DATABASE_URL` names it. */
+export const urlOf = (connection: Connection): string => {
+  const { database, host, password, port, username } = plain(connection)
+  return `postgres://${username}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${port}/${database}`
+}

@@ -1,10 +1,11 @@
 /** Replicas as real processes that share a PostgreSQL and a Redis, each with a way of its own to Telegram. */
 import { Clock, Effect, Redacted, Scope } from "effect"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
+import type { Connection } from "../../../src/store/DatabaseOwner.ts"
 import { type Application, freePort, launch, ready, temporaryDirectory } from "../../support/Application.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import { TestRedis } from "../../support/redis.ts"
-import { secretsKey } from "../../support/TestServer.ts"
+import { secretsKey, urlOf } from "../../support/TestServer.ts"
 import { type Poll, watchedApi } from "../../support/watchedApi.ts"
 import { environment } from "../Lives.ts"
 
@@ -26,26 +27,29 @@ export interface Replica {
   readonly revive: Effect.Effect<void>
 }
 
-export const urlOf = Effect.map(TestDatabase, ({ owner }) => {
-  const password = Redacted.isRedacted(owner.password) ? String(Redacted.value(owner.password)) : ""
-  return `postgres://${owner.username}:${encodeURIComponent(password)}@${encodeURIComponent(owner.host ?? "")}:${owner.port}/${owner.database}`
+/** What all replicas are given, and each of its own. */
+export const replicaEnvironment = Effect.fnUntraced(function* (owner: Connection) {
+  const redis = yield* TestRedis
+  return {
+    DATABASE_URL: urlOf(owner),
+    REDIS_URL: Redacted.value(redis.url),
+    SECRETS_KEY: secretsKey,
+    CLUSTER_HOST: "127.0.0.1",
+    CLUSTER_PORT: String(yield* freePort),
+    // People here write more than people do.
+    LIMIT_USER: "none",
+    LIMIT_TENANT: "none"
+  }
 })
 
 /** Restarted it keeps its directory and its address, as a machine of an operator's would. */
 const makeReplica = Effect.fnUntraced(function* (nth: number, polls: Array<SeenPoll>) {
   const emulator = yield* BotApiEmulator
-  const redis = yield* TestRedis
   const scope = yield* Scope.Scope
   const dataDir = yield* temporaryDirectory
   const apiRoot = yield* watchedApi(emulator.apiRoot, (poll) => polls.push({ ...poll, replica: nth }))
-  const env = {
-    ...environment,
-    DATABASE_URL: yield* urlOf,
-    REDIS_URL: Redacted.value(redis.url),
-    SECRETS_KEY: secretsKey,
-    CLUSTER_HOST: "127.0.0.1",
-    CLUSTER_PORT: String(yield* freePort)
-  }
+  const { owner } = yield* TestDatabase
+  const env = { ...environment, ...(yield* replicaEnvironment(owner)) }
   const lives: Array<Application> = []
   let state: ReturnType<Replica["state"]> = "down"
   const current = () => lives.at(-1)!
