@@ -6,6 +6,7 @@ import { AdminApi } from "./admin/Api.ts"
 import { appsHandlers } from "./admin/AppsHandlers.ts"
 import { auditHandlers } from "./admin/AuditHandlers.ts"
 import { invitesHandlers } from "./admin/InvitesHandlers.ts"
+import { limitsHandlers } from "./admin/LimitsHandlers.ts"
 import { outboxHandlers } from "./admin/OutboxHandlers.ts"
 import { refusing } from "./admin/Refusals.ts"
 import { secretsHandlers } from "./admin/SecretsHandlers.ts"
@@ -20,6 +21,7 @@ export const adminRoutes = Layer.mergeAll(
       appsHandlers,
       usersHandlers,
       invitesHandlers,
+      limitsHandlers,
       secretsHandlers,
       auditHandlers,
       tasksHandlers,

@@ -1,7 +1,8 @@
 /** `zapiska tenant`: whom the installation serves. */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { tenant } from "./Arguments.ts"
+import { Name } from "../app/admin/Name.ts"
+import { flag, tenant } from "./Arguments.ts"
 import { ask, asking, confirm, show, showRows, yes } from "./Asking.ts"
 
 const list = Command.make(
@@ -26,10 +27,7 @@ const add = Command.make(
   "add",
   {
     tenant,
-    name: Flag.String("name").pipe(
-      Flag.withDescription("What people call it; by default its id"),
-      Flag.optional
-    )
+    name: flag("name", Name, "What people call it; by default its id").pipe(Flag.optional)
   },
   Effect.fnUntraced(function* ({ tenant, name }) {
     const added = yield* ask((client) =>

@@ -1,11 +1,12 @@
 /** `zapiska user`, `zapiska invite`: who may use the bots of a tenant. */
-import { Duration, Effect, Option } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { Lifetime, Uses } from "../app/admin/InvitesGroup.ts"
-import { Name, UserIdFromString } from "../app/admin/UsersGroup.ts"
+import { Name } from "../app/admin/Name.ts"
+import { UserIdFromString } from "../app/admin/UsersGroup.ts"
 import { defaultInviteLifetime, InviteRole } from "../domain/Invite.ts"
 import { Role } from "../domain/Role.ts"
-import { argument, tenant } from "./Arguments.ts"
+import { argument, flag, tenant } from "./Arguments.ts"
 import { ask, asking, show, showRows } from "./Asking.ts"
 
 const user = argument("user", UserIdFromString, "The number Telegram knows the person by")
@@ -38,11 +39,7 @@ const add = Command.make(
     tenant,
     user,
     role,
-    name: Flag.String("name").pipe(
-      Flag.withSchema(Name),
-      Flag.withDescription("Until they write for the first time"),
-      Flag.optional
-    )
+    name: flag("name", Name, "Until they write for the first time").pipe(Flag.optional)
   },
   Effect.fnUntraced(function* ({ tenant, user, role, name }) {
     const payload = { user, role, ...(Option.isSome(name) ? { name: name.value } : {}) }
@@ -85,14 +82,12 @@ const create = Command.make(
       Flag.withDescription("What it makes of people"),
       Flag.withDefault("member" as const)
     ),
-    uses: Flag.Int("uses").pipe(
-      Flag.withSchema(Uses),
-      Flag.withDescription("How many people it lets in"),
-      Flag.withDefault(1)
-    ),
-    lifetime: Flag.String("for").pipe(
-      Flag.withSchema(Lifetime),
-      Flag.withDescription("How long it works, such as `3 days`"),
+    uses: flag(
+      "uses",
+      Schema.FiniteFromString.pipe(Schema.decodeTo(Uses)),
+      "How many people it lets in"
+    ).pipe(Flag.withDefault(1)),
+    lifetime: flag("for", Lifetime, "How long it works, such as `3 days`").pipe(
       Flag.withDefault(defaultInviteLifetime)
     )
   },

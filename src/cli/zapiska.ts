@@ -7,6 +7,7 @@ import { version } from "../app/version.ts"
 import { scrubShapes } from "../ops/Scrub.ts"
 import { apps } from "./app.ts"
 import { sayLastWords } from "./lastWords.ts"
+import { limits } from "./limits.ts"
 import { audit, secrets } from "./secrets.ts"
 import { start } from "./start.ts"
 import { tasks, undelivered } from "./tasks.ts"
@@ -17,7 +18,7 @@ const zapiska = Command.make("zapiska").pipe(
   Command.withDescription(
     "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
   ),
-  Command.withSubcommands([start, tenants, apps, users, invites, secrets, audit, tasks, undelivered])
+  Command.withSubcommands([start, tenants, apps, users, invites, limits, secrets, audit, tasks, undelivered])
 )
 
 /** What is wrong comes alone, where errors belong: the whole help would push it off the screen. */

@@ -2,25 +2,14 @@
  * Asked before anything is stored: has this person, or their tenant, sent more than they may? What is over a limit is
  * not stored; the person is told once in a window, and when it goes on.
  */
-import {
-  Cache,
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  FiberSet,
-  Layer,
-  Metric,
-  Schema,
-  Stream
-} from "effect"
+import { Cache, Clock, Context, Duration, Effect, Exit, FiberSet, Layer, Metric, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { Address } from "../domain/Address.ts"
 import { plain } from "../domain/FormattedText.ts"
 import { TenantId, type UpdateId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { languageOf } from "../domain/Language.ts"
+import type { TenantLimits } from "../domain/TenantLimits.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -39,18 +28,6 @@ import {
   windowAt
 } from "./LimitRules.ts"
 import { type ConversationRef, conversationOf } from "./UpdateDecoder.ts"
-
-const Count = Schema.NullOr(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 })))
-
-/** What a tenant has of its own; where it is null, the default of the installation counts. */
-export const TenantLimits = Schema.Struct({
-  userPerMinute: Count,
-  userPerDay: Count,
-  tenantPerMinute: Count,
-  tenantPerDay: Count,
-  storageBytes: Schema.NullOr(Schema.Int.check(Schema.isGreaterThan(0)))
-})
-export type TenantLimits = typeof TenantLimits.Type
 
 const none: TenantLimits = {
   userPerMinute: null,

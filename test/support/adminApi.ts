@@ -17,6 +17,8 @@ import { BotPort } from "../../src/telegram/BotPort.ts"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import { Invites } from "../../src/telegram/Invites.ts"
+import { LimitCounters } from "../../src/telegram/LimitCounters.ts"
+import { Limits } from "../../src/telegram/Limits.ts"
 import { Members } from "../../src/telegram/Members.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
@@ -30,7 +32,11 @@ const key = Redacted.make(new Uint8Array(randomBytes(32)))
 
 const bots = Layer.unwrap(
   BotApiEmulator.useSync(({ apiRoot, bot }) =>
-    Layer.merge(Apps.layer({ apiRoot }), Invites.layer({ key })).pipe(
+    Layer.mergeAll(
+      Apps.layer({ apiRoot }),
+      Invites.layer({ key }),
+      Limits.layer({}).pipe(Layer.provide(LimitCounters.layerMemory))
+    ).pipe(
       Layer.provideMerge(Members.layer),
       Layer.provide(Outbox.layer),
       Layer.provide(Layer.merge(GrammyApi.layer, Pacer.layer)),
@@ -64,6 +70,7 @@ export const nothingBehind = Layer.mergeAll(
   Layer.mock(BotPort, {}),
   Layer.mock(Bots, {}),
   Layer.mock(Invites, {}),
+  Layer.mock(Limits, {}),
   Layer.mock(Members, {}),
   Layer.mock(Tenants, {}),
   Layer.mock(TenantScope, {}),

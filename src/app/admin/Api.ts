@@ -8,6 +8,7 @@ import { version } from "../version.ts"
 import { AppsGroup } from "./AppsGroup.ts"
 import { AuditGroup } from "./AuditGroup.ts"
 import { InvitesGroup } from "./InvitesGroup.ts"
+import { LimitsGroup } from "./LimitsGroup.ts"
 import { OutboxGroup } from "./OutboxGroup.ts"
 import { Refusing } from "./Refusals.ts"
 import { SecretsGroup } from "./SecretsGroup.ts"
@@ -19,7 +20,17 @@ import { UsersGroup } from "./UsersGroup.ts"
 const strict = { errors: "all", onExcessProperty: "error" } as const
 
 export class AdminApi extends HttpApi.make("zapiska")
-  .add(TenantsGroup, AppsGroup, UsersGroup, InvitesGroup, SecretsGroup, AuditGroup, TasksGroup, OutboxGroup)
+  .add(
+    TenantsGroup,
+    AppsGroup,
+    UsersGroup,
+    InvitesGroup,
+    LimitsGroup,
+    SecretsGroup,
+    AuditGroup,
+    TasksGroup,
+    OutboxGroup
+  )
   .middleware(Refusing)
   // The one door, around everything there is.
   .middleware(AdminOnly)

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { TenantId } from "../../domain/Ids.ts"
 import { RemovedTenant, Tenant } from "../../domain/Tenant.ts"
+import { Name } from "./Name.ts"
 import { Conflict, Missing } from "./Refusals.ts"
 
 const params = { tenant: TenantId }
@@ -16,7 +17,7 @@ export class TenantsGroup extends HttpApiGroup.make("tenants")
     HttpApiEndpoint.post("add", "/tenants", {
       payload: Schema.Struct({
         tenant: TenantId,
-        name: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(200))).annotateKey({
+        name: Schema.optionalKey(Name).annotateKey({
           description: "What people call it; by default its id"
         })
       }),

@@ -4,6 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { TenantId, UserId } from "../../domain/Ids.ts"
 import { Member } from "../../domain/Member.ts"
 import { Role } from "../../domain/Role.ts"
+import { Name } from "./Name.ts"
 import { Conflict, Missing } from "./Refusals.ts"
 
 const userAllowed = "the number Telegram knows the person by, such as 123456789"
@@ -11,8 +12,6 @@ const userAllowed = "the number Telegram knows the person by, such as 123456789"
 export const UserIdFromString = Schema.String.check(
   Schema.isPattern(/^[1-9]\d{0,14}$/, { message: userAllowed })
 ).pipe(Schema.decodeTo(Schema.FiniteFromString), Schema.decodeTo(UserId))
-
-export const Name = Schema.NonEmptyString.check(Schema.isMaxLength(200))
 
 const params = { tenant: TenantId, user: UserIdFromString }
 const path = "/tenants/:tenant/users"

@@ -34,7 +34,8 @@ const payloads = (token: string): Readonly<Record<string, Schema.Json>> => ({
   "POST /api/tenants/{tenant}/apps/{app}/rotate": { token },
   "POST /api/tenants/{tenant}/users": { user: 66, role: "owner" },
   "PUT /api/tenants/{tenant}/users/{user}/role": { role: "owner" },
-  "POST /api/tenants/{tenant}/invites": { role: "member" }
+  "POST /api/tenants/{tenant}/invites": { role: "member" },
+  "PATCH /api/tenants/{tenant}/limits": { userPerDay: 1_000_000 }
 })
 
 const filled = ({ path }: Operation) =>
