@@ -44,8 +44,9 @@ const introduced = Effect.gen(function* () {
   )
   return {
     name: Option.getOrElse(Option.firstSomeOf(met.map(({ name }) => name)), () => "your bot"),
+    configured: bots.length > 0,
     refused: met.some(({ refused }) => refused),
-    others: known.length - bots.length
+    stored: known.length - bots.length
   }
 })
 
@@ -77,7 +78,7 @@ export const layer = Layer.effectDiscard(
     const health = yield* Health
     const projection = yield* GitProjection
     const url = yield* localUrl
-    const { refused, name, others } = yield* introduced
+    const { configured, name, refused, stored } = yield* introduced
     const notes = projection.directory({ tenant: defaultTenant, name: defaultKnowledgeBase })
     yield* refused
       ? Effect.logWarning(
@@ -88,8 +89,12 @@ export const layer = Layer.effectDiscard(
     yield* Effect.logInfo(
       `Health, metrics, admin API: ${url}${adminTokenFile === undefined ? "" : ` (token in ${adminTokenFile})`}`
     )
-    if (others > 0) yield* Effect.logInfo(`Bots of tenants: ${others}`)
-    if (!refused) yield* nextStep(name)
+    if (stored > 0) yield* Effect.logInfo(`Bots that were added: ${stored} (\`zapiska app list\`)`)
+    if (configured && !refused) yield* nextStep(name)
+    if (!configured && stored === 0)
+      yield* Effect.logWarning(
+        "There is no bot yet: add one with `zapiska app add`, or set TELEGRAM_BOT_TOKEN"
+      )
     yield* Effect.addFinalizer(() =>
       Effect.andThen(health.drain, Effect.logInfo("Stopping; nothing received is lost"))
     )
