@@ -10,6 +10,7 @@ import { limitsHandlers } from "./admin/LimitsHandlers.ts"
 import { outboxHandlers } from "./admin/OutboxHandlers.ts"
 import { refusing } from "./admin/Refusals.ts"
 import { secretsHandlers } from "./admin/SecretsHandlers.ts"
+import { sessionsHandlers } from "./admin/SessionsHandlers.ts"
 import { tasksHandlers } from "./admin/TasksHandlers.ts"
 import { tenantsHandlers } from "./admin/TenantsHandlers.ts"
 import { usersHandlers } from "./admin/UsersHandlers.ts"
@@ -25,7 +26,8 @@ export const adminRoutes = Layer.mergeAll(
       secretsHandlers,
       auditHandlers,
       tasksHandlers,
-      outboxHandlers
+      outboxHandlers,
+      sessionsHandlers
     ]),
     Layer.provide([adminOnly, refusing])
   ),

@@ -52,6 +52,7 @@ import { Streaming } from "../telegram/Streaming.ts"
 import { Taking } from "../telegram/Taking.ts"
 import { Undelivered } from "../telegram/Undelivered.ts"
 import * as WebhookIntake from "../telegram/WebhookIntake.ts"
+import { accounts } from "./Accounts.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import { repositoriesIn } from "./DataDirFiles.ts"
@@ -223,7 +224,7 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(Sandbox.doors),
     Layer.provideMerge(Readiness.layer),
     Layer.provideMerge(Background.layer),
-    Layer.provideMerge(intake),
+    Layer.provideMerge(Layer.merge(intake, accounts)),
     Layer.provideMerge(conversations),
     Layer.provideMerge(TaskManager.layer),
     Layer.provideMerge(permission),

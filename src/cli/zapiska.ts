@@ -9,6 +9,7 @@ import { apps } from "./app.ts"
 import { sayLastWords } from "./lastWords.ts"
 import { limits } from "./limits.ts"
 import { audit, secrets } from "./secrets.ts"
+import { sessions } from "./session.ts"
 import { start } from "./start.ts"
 import { tasks, undelivered } from "./tasks.ts"
 import { tenants } from "./tenant.ts"
@@ -18,7 +19,19 @@ const zapiska = Command.make("zapiska").pipe(
   Command.withDescription(
     "What you send to your Telegram bot becomes Markdown notes in a git repository you own"
   ),
-  Command.withSubcommands([start, tenants, apps, users, invites, limits, secrets, audit, tasks, undelivered])
+  Command.withSubcommands([
+    start,
+    tenants,
+    apps,
+    users,
+    invites,
+    limits,
+    secrets,
+    audit,
+    tasks,
+    undelivered,
+    sessions
+  ])
 )
 
 /** What is wrong comes alone, where errors belong: the whole help would push it off the screen. */

@@ -3,11 +3,17 @@ import { randomBytes } from "node:crypto"
 import { Effect, Layer, Logger, Redacted, type Schema } from "effect"
 import { adminRoutes } from "../../src/app/AdminApi.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { Fences } from "../../src/lock/Fences.ts"
+import * as LocksMemory from "../../src/lock/LocksMemory.ts"
 import { AdminToken } from "../../src/ops/HttpApi.ts"
 import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
+import { LoginLinks } from "../../src/session/LoginLinks.ts"
+import { SessionManager } from "../../src/session/SessionManager.ts"
+import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
+import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -23,6 +29,7 @@ import { Members } from "../../src/telegram/Members.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import { Undelivered } from "../../src/telegram/Undelivered.ts"
+import { NetworkDown, UserClient } from "../../src/telegram/UserClient.ts"
 import { emulatorLayer } from "./emulator.ts"
 import { TestDatabase } from "./Postgres.ts"
 
@@ -48,7 +55,14 @@ const bots = Layer.unwrap(
   )
 )
 
-const services = Layer.mergeAll(bots, Undelivered.layer).pipe(
+const sessions = SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }).pipe(
+  Layer.provideMerge(SessionSecrets.layer),
+  Layer.provideMerge(SessionStore.layer({ replica: "test" })),
+  Layer.provide(LocksMemory.layer),
+  Layer.provide(Fences.layer)
+)
+
+const services = Layer.mergeAll(bots, Undelivered.layer, LoginLinks.layer, sessions).pipe(
   Layer.provideMerge(Vault.layer({ masterKey: key })),
   Layer.provideMerge(Tenants.layer),
   Layer.provideMerge(Audit.layer),
@@ -57,11 +71,20 @@ const services = Layer.mergeAll(bots, Undelivered.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([])))
 )
 
-export const adminApi = serve(adminRoutes, []).pipe(
-  Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
-  Layer.provideMerge(services),
-  Layer.provide(Layer.succeed(AdminToken, Redacted.make(adminToken)))
-)
+/** `users`: Telegram as people's own accounts reach it. */
+export const adminApiWith = (users: Layer.Layer<UserClient>) =>
+  serve(adminRoutes, []).pipe(
+    Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
+    Layer.provideMerge(services),
+    Layer.provide(users),
+    Layer.provide(Layer.succeed(AdminToken, Redacted.make(adminToken)))
+  )
+
+const unreachable = Layer.mock(UserClient, {
+  connect: () => Effect.fail(new NetworkDown({ method: "connect" }))
+})
+
+export const adminApi = adminApiWith(unreachable)
 
 /** For a test that asks for none of it. */
 export const nothingBehind = Layer.mergeAll(
@@ -71,7 +94,9 @@ export const nothingBehind = Layer.mergeAll(
   Layer.mock(Bots, {}),
   Layer.mock(Invites, {}),
   Layer.mock(Limits, {}),
+  Layer.mock(LoginLinks, {}),
   Layer.mock(Members, {}),
+  Layer.mock(SessionManager, {}),
   Layer.mock(Tenants, {}),
   Layer.mock(TenantScope, {}),
   Layer.mock(Vault, {})

@@ -12,6 +12,7 @@ import { LimitsGroup } from "./LimitsGroup.ts"
 import { OutboxGroup } from "./OutboxGroup.ts"
 import { Refusing } from "./Refusals.ts"
 import { SecretsGroup } from "./SecretsGroup.ts"
+import { SessionsGroup } from "./SessionsGroup.ts"
 import { TasksGroup } from "./TasksGroup.ts"
 import { TenantsGroup } from "./TenantsGroup.ts"
 import { UsersGroup } from "./UsersGroup.ts"
@@ -29,7 +30,8 @@ export class AdminApi extends HttpApi.make("zapiska")
     SecretsGroup,
     AuditGroup,
     TasksGroup,
-    OutboxGroup
+    OutboxGroup,
+    SessionsGroup
   )
   .middleware(Refusing)
   // The one door, around everything there is.

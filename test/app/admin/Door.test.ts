@@ -35,7 +35,15 @@ const payloads = (token: string): Readonly<Record<string, Schema.Json>> => ({
   "POST /api/tenants/{tenant}/users": { user: 66, role: "owner" },
   "PUT /api/tenants/{tenant}/users/{user}/role": { role: "owner" },
   "POST /api/tenants/{tenant}/invites": { role: "member" },
-  "PATCH /api/tenants/{tenant}/limits": { userPerDay: 1_000_000 }
+  "PATCH /api/tenants/{tenant}/limits": { userPerDay: 1_000_000 },
+  "POST /api/tenants/{tenant}/sessions": {
+    app: "burglar",
+    apiId: 1,
+    apiHash: "0123456789abcdef0123456789abcdef"
+  },
+  "POST /api/tenants/{tenant}/sessions/{app}/login": {},
+  "POST /api/tenants/{tenant}/sessions/{app}/login/code": { code: "12345" },
+  "POST /api/tenants/{tenant}/sessions/{app}/login/password": { password: "guessed" }
 })
 
 const filled = ({ path }: Operation) =>

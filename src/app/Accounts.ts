@@ -1,0 +1,23 @@
+/** People's own accounts, of every tenant: the Layers that log them in and keep them. */
+import { hostname } from "node:os"
+import { Effect, Layer } from "effect"
+import { LoginLinks } from "../session/LoginLinks.ts"
+import { SessionEvents } from "../session/SessionEvents.ts"
+import { SessionManager } from "../session/SessionManager.ts"
+import { SessionSecrets } from "../session/SessionSecrets.ts"
+import { SessionStore } from "../session/SessionStore.ts"
+import { Tenants } from "../store/Tenants.ts"
+import * as MtcuteClient from "../telegram/MtcuteClient.ts"
+
+/** What this process is called where people read who has a session. */
+const replica = `${hostname()}:${process.pid}`
+
+export const accounts = Layer.unwrap(
+  Effect.map(Tenants, ({ list }) =>
+    SessionManager.layer({ tenants: Effect.map(list, (all) => all.map(({ id }) => id)) })
+  )
+).pipe(
+  Layer.provideMerge(Layer.mergeAll(SessionSecrets.layer, SessionEvents.layer, LoginLinks.layer)),
+  Layer.provideMerge(SessionStore.layer({ replica })),
+  Layer.provide(MtcuteClient.layer)
+)

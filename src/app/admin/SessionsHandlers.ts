@@ -1,0 +1,166 @@
+/** Answers for Telegram sessions: what `SessionManager` does, in the name of who holds the bearer. */
+import { Effect, Option, Redacted, Stream } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import type { TenantId } from "../../domain/Ids.ts"
+import { LoginLinks } from "../../session/LoginLinks.ts"
+import type { LoginStep } from "../../session/LoginStep.ts"
+import type { ClientError, LoginError, NoLogin, RevokeError } from "../../session/SessionError.ts"
+import type { SessionKey } from "../../session/SessionEvents.ts"
+import { SessionManager } from "../../session/SessionManager.ts"
+import { Vault } from "../../session/Vault.ts"
+import { Audit } from "../../store/Audit.ts"
+import { TenantScope } from "../../store/TenantScope.ts"
+import { AdminApi } from "./Api.ts"
+import { databaseAway } from "./databaseAway.ts"
+import { type Conflict, conflict, type Missing, missing, type Unavailable } from "./Refusals.ts"
+import type { LoginView, NewAccount } from "./SessionViews.ts"
+import { actor, lookUp } from "./TenantsHandlers.ts"
+
+const historyShown = 50
+
+/** The step as it is shown: a code that is scanned is no secret of whoever looks at it. */
+export const viewOf = (step: LoginStep): LoginView => {
+  switch (step._tag) {
+    case "Qr":
+      return { _tag: "Qr", url: Redacted.value(step.url), expires: step.expires }
+    case "CodeSent": {
+      const { sent, triesLeft } = step
+      return {
+        _tag: "CodeSent",
+        via: sent.via,
+        triesLeft,
+        ...(sent.length === undefined ? {} : { length: sent.length })
+      }
+    }
+    case "PasswordNeeded": {
+      const { hint, triesLeft } = step
+      return { _tag: "PasswordNeeded", triesLeft, ...(hint === undefined ? {} : { hint }) }
+    }
+    case "Authorized":
+      return { _tag: "Authorized", account: { id: step.account.id, name: step.account.name } }
+    default:
+      return { _tag: step._tag }
+  }
+}
+
+/** Where a login stands now; one that came to nothing says why. */
+export const present = (
+  steps: Stream.Stream<LoginStep, LoginError | NoLogin>
+): Effect.Effect<LoginView, NoLogin> =>
+  Stream.runHead(steps).pipe(
+    Effect.map((step): LoginView => (Option.isSome(step) ? viewOf(step.value) : { _tag: "Starting" })),
+    Effect.catch((error) =>
+      error._tag === "NoLogin"
+        ? Effect.fail(error)
+        : Effect.succeed<LoginView>({ _tag: "Ended", reason: error._tag, message: error.message })
+    )
+  )
+
+type Refusal = LoginError | NoLogin | ClientError | RevokeError
+
+/** What the sessions refuse, as the API says it. */
+const refusing = <A>(effect: Effect.Effect<A, Refusal>) =>
+  Effect.catch(effect, (error): Effect.Effect<never, Missing | Conflict | Unavailable> => {
+    if (error._tag === "SqlError") return databaseAway(error)
+    return error._tag === "SessionUnknown" || error._tag === "NoLogin" ? missing(error) : conflict(error)
+  })
+
+export const sessionsHandlers = HttpApiBuilder.group(
+  AdminApi,
+  "sessions",
+  Effect.fn(function* (handlers) {
+    const sessions = yield* SessionManager
+    const links = yield* LoginLinks
+    const vault = yield* Vault
+    const audit = yield* Audit
+    const scope = yield* TenantScope
+    const existing = yield* lookUp
+
+    const record = ({ tenant, app }: SessionKey, action: string) =>
+      audit.record({ tenant, actor, action, subject: app })
+    /** A session that is there. */
+    const known = (key: SessionKey) =>
+      sessions
+        .status(key)
+        .pipe(Effect.catchTag("SessionUnknown", missing), Effect.catchTag("SqlError", databaseAway))
+    const answered = (answer: Effect.Effect<LoginStep, LoginError | NoLogin>) =>
+      refusing(Effect.map(answer, viewOf))
+
+    const add = Effect.fnUntraced(function* (
+      key: SessionKey,
+      { apiHash, apiId, expected }: Pick<NewAccount, "apiHash" | "apiId" | "expected">
+    ) {
+      const { app, tenant } = key
+      yield* existing(tenant)
+      const credentials = Redacted.make(`${apiId}:${Redacted.value(apiHash)}`)
+      yield* scope
+        .transaction(tenant, () =>
+          Effect.gen(function* () {
+            yield* vault.put(tenant, { kind: "api-key", alias: app }, credentials)
+            yield* sessions.add(key, {
+              kind: "user",
+              apiKeyAlias: app,
+              ...(expected === undefined ? {} : { expected })
+            })
+            yield* record(key, "session.added")
+          })
+        )
+        .pipe(
+          Effect.catchTag(["SessionExists", "SecretUnreadable"], conflict),
+          Effect.catchTag("SqlError", databaseAway)
+        )
+      return yield* known(key)
+    })
+
+    const status = Effect.fnUntraced(function* (key: SessionKey) {
+      const session = yield* known(key)
+      const history = yield* Effect.catchTag(sessions.history(key, historyShown), "SqlError", databaseAway)
+      return { session, history }
+    })
+
+    const login = Effect.fnUntraced(function* (key: SessionKey, phone: Redacted.Redacted | undefined) {
+      yield* known(key)
+      const steps =
+        phone === undefined ? sessions.loginByQr(key, { actor }) : sessions.loginByCode(key, phone, { actor })
+      return yield* Effect.catchTag(present(steps), "NoLogin", missing)
+    })
+
+    const link = Effect.fnUntraced(function* (key: SessionKey) {
+      const { kind } = yield* known(key)
+      if (kind === "bot") return yield* conflict({ _tag: "NotAnAccount", message: "A bot needs no login" })
+      return yield* Effect.catchTag(links.issue(key, actor), "SqlError", databaseAway)
+    })
+
+    const revoked = Effect.fnUntraced(function* (key: SessionKey) {
+      const { problem } = yield* sessions.revoke(key, actor)
+      yield* record(key, "session.revoked")
+      const session = yield* sessions.status(key)
+      return { session, ...(problem === undefined ? {} : { problem }) }
+    })
+
+    const revoke = (key: SessionKey) => refusing(revoked(key))
+    const list = (tenant: TenantId) =>
+      Effect.andThen(existing(tenant), Effect.catchTag(sessions.list(tenant), "SqlError", databaseAway))
+    const loginState = (key: SessionKey) =>
+      present(sessions.login(key)).pipe(Effect.catchTag("NoLogin", missing))
+    const cancel = (key: SessionKey) => sessions.cancel(key).pipe(Effect.catchTag("NoLogin", missing))
+    const validate = (key: SessionKey) => refusing(sessions.validate(key))
+    const code = (key: SessionKey, given: Redacted.Redacted) => answered(sessions.submitCode(key, given))
+    const password = (key: SessionKey, given: Redacted.Redacted) =>
+      answered(sessions.submitPassword(key, given))
+
+    return handlers.handleAll({
+      list: ({ params }) => list(params.tenant),
+      add: ({ params: { tenant }, payload: { app, ...account } }) => add({ tenant, app }, account),
+      status: ({ params }) => status(params),
+      login: ({ params, payload }) => login(params, payload.phone),
+      loginState: ({ params }) => loginState(params),
+      code: ({ params, payload }) => code(params, payload.code),
+      password: ({ params, payload }) => password(params, payload.password),
+      cancel: ({ params }) => cancel(params),
+      link: ({ params }) => link(params),
+      validate: ({ params }) => validate(params),
+      revoke: ({ params }) => revoke(params)
+    })
+  })
+)
