@@ -11,6 +11,7 @@ import { Directory, enabledTenants } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { Callbacks } from "../telegram/Callbacks.ts"
+import { Invites } from "../telegram/Invites.ts"
 import { Outbox } from "../telegram/Outbox.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { repositoriesIn } from "./DataDirFiles.ts"
@@ -36,6 +37,7 @@ export const layer = Layer.effectDiscard(
     const directory = yield* Directory
     const fleet = yield* BotFleet
     const handled = yield* HandledUpdates
+    const invites = yield* Invites
     const outbox = yield* Outbox
     const tasks = yield* TaskManager
 
@@ -44,6 +46,7 @@ export const layer = Layer.effectDiscard(
         .purge(tenant, Purge.kept)
         .pipe(
           Effect.andThen(callbacks.purge(tenant, Purge.kept)),
+          Effect.andThen(invites.purge(tenant, Purge.kept)),
           Effect.andThen(handled.forget(tenant, remembered))
         )
 
@@ -71,7 +74,7 @@ export const layer = Layer.effectDiscard(
       {
         id: "purge",
         kind: "purge",
-        description: "Removes finished updates, sent messages and ended buttons after a week",
+        description: "Removes finished updates, sent messages, ended buttons and invites after a week",
         owner,
         restart: backoff
       },

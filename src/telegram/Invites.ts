@@ -60,6 +60,8 @@ export class Invites extends Context.Service<
       id: string,
       actor: Actor
     ) => Effect.Effect<void, InviteUnknown | SqlError.SqlError>
+    /** Removes those that ended longer ago than `age`. */
+    readonly purge: (tenant: TenantId, age: Duration.Input) => Effect.Effect<void, SqlError.SqlError>
     /**
      * Makes the sender what the code says, takes one of its uses and tells who invited them: all of it or nothing.
      * `None`: the code does not work, or gives them nothing they do not have.
@@ -226,6 +228,15 @@ const make = Effect.fnUntraced(function* (secret: Redacted.Redacted<Uint8Array>)
         })
       )
     ),
+
+    purge: Effect.fn("Invites.purge")(function* (tenant, age) {
+      const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
+      yield* scope.transaction(
+        tenant,
+        (sql) => sql`DELETE FROM invites
+          WHERE tenant_id = ${tenant} AND expires_at < to_timestamp(${before}::float8 / 1000)`
+      )
+    }),
 
     redeem: Effect.fn("Invites.redeem")((bot, sender, code) =>
       redeem(bot, sender, code).pipe(

@@ -123,6 +123,11 @@ describe("an invite", () => {
           yield* TestClock.adjust("1 day")
           assert.deepStrictEqual(yield* opens(8, kept.code), stranger)
           assert.deepStrictEqual(yield* invites.list(defaultTenant), [])
+          yield* invites.purge(defaultTenant, "1 day")
+          assert.lengthOf(yield* column("invites", "id"), 1)
+          yield* TestClock.adjust("25 hours")
+          yield* invites.purge(defaultTenant, "1 day")
+          assert.deepStrictEqual(yield* column("invites", "id"), [])
           yield* Effect.yieldNow
           const calls = yield* BotRecorder.use((recorder) => recorder.calls)
           const texts = calls.flatMap((call) =>
