@@ -54,7 +54,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
   method: Schema.String
 }) {
   override get message() {
-    return `${this.method}: Telegram refuses the bot's token; get a valid one from @BotFather and start again`
+    return `${this.method}: Telegram refuses the bot's token; get a valid one from @BotFather, and start again or rotate it`
   }
 }
 /** The group became a supergroup with another id. */
