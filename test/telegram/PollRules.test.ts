@@ -12,7 +12,7 @@ it("a conflict waits 5, 10, 15 and then 30 seconds, and says which kind it is", 
     [5, 10, 15, 30, 30]
   )
   assert.include(advice(conflict), "Another program")
-  assert.include(advice({ ...conflict, by: "webhook" }), "deleteWebhook")
+  assert.include(advice({ ...conflict, by: "webhook" }), "A webhook is set")
 })
 
 it("a 429 waits at least as long as Telegram asked", () => {
