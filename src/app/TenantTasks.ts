@@ -6,10 +6,10 @@ import { join } from "node:path"
 import { Effect, FileSystem, Option, Schedule, Schema, Stream } from "effect"
 import * as Purge from "../conversation/Purge.ts"
 import { TenantId } from "../domain/Ids.ts"
-import { GitProjection } from "../knowledge/GitProjection.ts"
 import { Directory, enabledTenants, type Listing } from "../store/Directory.ts"
 import { Tenants } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
+import * as Projecting from "./Projecting.ts"
 
 const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")])
 
@@ -40,7 +40,6 @@ const tidy = Effect.fnUntraced(function* (repositories: string, { tenants }: Lis
 /** Until interrupted. `repositories`: where the knowledge bases are, a folder for each tenant. */
 export const follow = Effect.fnUntraced(function* (repositories: string) {
   const directory = yield* Directory
-  const projection = yield* GitProjection
   const tasks = yield* TaskManager
 
   /** Also those an earlier run of this started. */
@@ -64,7 +63,7 @@ export const follow = Effect.fnUntraced(function* (repositories: string) {
           owner: { tenant },
           restart: backoff
         },
-        projection.follow(tenant)
+        Projecting.keep(tenant)
       )
       .pipe(
         Effect.catchTag("TaskManagerStopped", () => Effect.void),

@@ -3,21 +3,22 @@
  * same hashes wherever it is made. What a person changes there comes back as revisions first.
  */
 import { mkdir } from "node:fs/promises"
-import { Clock, Context, Effect, Layer, PubSub, Queue, Semaphore, Stream } from "effect"
-import type { SqlError } from "effect/sql"
-import { defaultKnowledgeBase, type TenantId } from "../domain/Ids.ts"
+import { Context, Effect, Layer, PubSub, Semaphore, Stream } from "effect"
+import type { TenantId } from "../domain/Ids.ts"
 import type { Author } from "../domain/Note.ts"
+import { Lease } from "../lock/Locks.ts"
+import { makeFollowing } from "./Following.ts"
 import type { State } from "./git/Advance.ts"
 import { disk } from "./git/Disk.ts"
 import { Git, type GitError, repositoryAt } from "./git/Git.ts"
 import { type Commit, makeHistory } from "./git/History.ts"
-import { makeProjector, type Projected } from "./git/Projector.ts"
-import { type KnowledgeBaseKey, RevisionLog } from "./RevisionLog.ts"
+import { makeProjector, type Projected, type ProjectionError } from "./git/Projector.ts"
+import type { KnowledgeBaseKey } from "./RevisionLog.ts"
 
 export { GitError } from "./git/Git.ts"
 export type { Commit } from "./git/History.ts"
 export type { Conflict, LeftOut } from "./git/PersonChanges.ts"
-export type { Projected } from "./git/Projector.ts"
+export type { Projected, ProjectionError } from "./git/Projector.ts"
 
 export interface ProjectionEvent extends Projected {
   readonly key: KnowledgeBaseKey
@@ -30,19 +31,23 @@ export interface GitProjectionOptions {
   readonly person?: Author
   /** How long a file must have been left alone before it is taken as written. Milliseconds, 1,000. */
   readonly settle?: number
-  /** How often `follow` looks at the working trees. Milliseconds, 2,000. */
+  /** How often `follow` looks at a working tree in which something happened lately. Milliseconds, 2,000. */
   readonly look?: number
 }
-
-type Failure = GitError | SqlError.SqlError
 
 export class GitProjection extends Context.Service<
   GitProjection,
   {
-    /** Imports what a person changed, then brings the repository up to the head of the log. */
-    readonly project: (key: KnowledgeBaseKey) => Effect.Effect<Projected, Failure>
-    /** Projects a tenant's knowledge bases as their logs grow and as people edit. Ends only by failing. */
-    readonly follow: (tenant: TenantId) => Effect.Effect<never, Failure>
+    /**
+     * Imports what a person changed, then brings the repository up to the head of the log. Under the lease of who
+     * follows the tenant here; where nobody does, it gives way to everybody who ever did.
+     */
+    readonly project: (key: KnowledgeBaseKey) => Effect.Effect<Projected, ProjectionError>
+    /**
+     * Projects a tenant's knowledge bases as their logs grow and as people edit: in one process of the world, that
+     * which holds the lease. Ends only by failing.
+     */
+    readonly follow: (tenant: TenantId) => Effect.Effect<never, ProjectionError, Lease>
     /** Projections that imported or conflicted, or that wait or leave files out for a new reason. Hot. */
     readonly events: Stream.Stream<ProjectionEvent>
     readonly directory: (key: KnowledgeBaseKey) => string
@@ -50,7 +55,7 @@ export class GitProjection extends Context.Service<
     readonly rebuild: (
       key: KnowledgeBaseKey,
       directory: string
-    ) => Effect.Effect<{ readonly head: number; readonly commit: string | undefined }, Failure>
+    ) => Effect.Effect<{ readonly head: number; readonly commit: string | undefined }, ProjectionError>
     /** Newest first; with `path`, the commits that touched it. */
     readonly log: (
       key: KnowledgeBaseKey,
@@ -69,15 +74,11 @@ export class GitProjection extends Context.Service<
     Layer.effect(GitProjection, make(options)).pipe(Layer.provide(Git.layer))
 }
 
-/** Milliseconds between two projections, however long the first took. */
-const longestRest = 500
-
 const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
   // Git makes what it makes readable for everybody; whoever wants to share the notes may open the door again.
   yield* disk(repositoryAt(options.directory), "making the folder of the repositories", () =>
     mkdir(options.directory, { recursive: true, mode: 0o700 })
   )
-  const log = yield* RevisionLog
   const projector = yield* makeProjector({
     person: options.person ?? { name: "Owner", email: "owner@localhost" },
     settle: options.settle ?? 1000
@@ -85,6 +86,7 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
   const history = yield* makeHistory
   const events = yield* PubSub.sliding<ProjectionEvent>(1024)
   const states = new Map<string, State>()
+  const leases = new Map<TenantId, Lease["Service"]>()
   const reported = new Map<string, string>()
 
   const nameOf = (key: KnowledgeBaseKey) => `${key.tenant}/${key.name}`
@@ -96,7 +98,8 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
     prepared: false,
     numbers: new Map(),
     sincePacked: 0,
-    notes: undefined
+    notes: undefined,
+    fence: undefined
   })
   const stateOf = (key: KnowledgeBaseKey): State => {
     const state = states.get(nameOf(key)) ?? newState()
@@ -129,42 +132,20 @@ const make = Effect.fnUntraced(function* (options: GitProjectionOptions) {
       const state = stateOf(key)
       return projector.project(key, state, repository(key)).pipe(
         Effect.tap((projected) => report(key, projected)),
-        state.semaphore.withPermit
+        state.semaphore.withPermit,
+        Effect.provideService(Lease, leases.get(key.tenant) ?? Lease.sole)
       )
     })
 
-  /** Signals that come while a projection runs become one projection after it. */
-  const follow = Effect.fn("GitProjection.follow")(function* (tenant: TenantId) {
-    const due = new Map<string, KnowledgeBaseKey>()
-    const wake = yield* Queue.sliding<void>(1)
-    const want = (key: KnowledgeBaseKey) =>
-      Effect.suspend(() => {
-        due.set(nameOf(key), key)
-        return Queue.offer(wake, undefined)
-      })
-    const all = Effect.flatMap(log.knowledgeBases(tenant), (names) =>
-      Effect.forEach(names, (name) => want({ tenant, name }), { discard: true })
+  const following = yield* makeFollowing({ project, repository, look: options.look ?? 2000 })
+
+  const follow = Effect.fnUntraced(function* (tenant: TenantId) {
+    const lease = yield* Lease
+    return yield* Effect.acquireUseRelease(
+      Effect.sync(() => leases.set(tenant, lease)),
+      () => following.follow(tenant),
+      () => Effect.sync(() => leases.get(tenant) === lease && leases.delete(tenant))
     )
-    const grown = log.changes.pipe(
-      Stream.filter((key) => key.tenant === tenant),
-      Stream.runForEach(want),
-      Effect.andThen(Effect.never)
-    )
-    const looks = Effect.forever(Effect.andThen(all, Effect.sleep(options.look ?? 2000)))
-    const work = Effect.gen(function* () {
-      yield* Queue.take(wake)
-      const keys = [...due.values()]
-      due.clear()
-      // One that cannot be projected must not hold up the others; the task then fails and is restarted.
-      const began = yield* Clock.currentTimeMillis
-      const outcomes = yield* Effect.forEach(keys, (key) => Effect.exit(project(key)))
-      yield* Effect.forEach(outcomes, (outcome) => outcome, { discard: true })
-      // A fifth of the time is not git's: where much is written, one projection takes more revisions.
-      yield* Effect.sleep(Math.min(((yield* Clock.currentTimeMillis) - began) / 4, longestRest))
-    })
-    // The repository a person is pointed to is there before their first note.
-    yield* want({ tenant, name: defaultKnowledgeBase })
-    return yield* Effect.raceFirst(Effect.forever(work), Effect.raceFirst(grown, looks))
   })
 
   return GitProjection.of({

@@ -69,6 +69,8 @@ export class RevisionLog extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<KnowledgeBaseName>, SqlError.SqlError>
     /** The key of a knowledge base each time its log grew, from now on, on any replica. */
     readonly changes: Stream.Stream<KnowledgeBaseKey>
+    /** Each time logs may have grown without `changes` telling. */
+    readonly missed: Stream.Stream<void>
   }
 >()("zapiska/knowledge/RevisionLog") {
   static readonly layer: Layer.Layer<RevisionLog, never, TenantScope | Signals> = Layer.effect(
@@ -181,6 +183,7 @@ const make = Effect.gen(function* () {
       )
       return rows.map((row) => row.name)
     }),
-    changes: signals.listen("zapiska_revisions").pipe(Stream.filterMap(keyOfSignal))
+    changes: signals.listen("zapiska_revisions").pipe(Stream.filterMap(keyOfSignal)),
+    missed: signals.resumed
   })
 })

@@ -15,6 +15,8 @@ export const failpoints = [
   "committed",
   /** Revisions are commits in the repository; the working tree is as it was. */
   "imported",
+  /** The fence of who projects is accepted; the branch has not moved. */
+  "accepted",
   /** The working tree is up to date. */
   "checked out",
   /** An outbox row is marked as being sent; nothing has left. */

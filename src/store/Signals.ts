@@ -30,6 +30,8 @@ export class Signals extends Context.Service<
     ) => Effect.Effect<void, SqlError.SqlError>
     /** Payloads as they come. Reconnects by itself; signals missed meanwhile are not repeated. */
     readonly listen: (channel: SignalChannel) => Stream.Stream<string>
+    /** Each time the connection is there again: signals may have been missed. */
+    readonly resumed: Stream.Stream<void>
   }
 >()("zapiska/store/Signals") {}
 
@@ -48,13 +50,15 @@ export const makeSignals = Effect.fnUntraced(function* (
   connection: Connection & { readonly applicationName: string }
 ) {
   const received = yield* PubSub.sliding<{ readonly channel: string; readonly payload: string }>(4096)
+  const resumptions = yield* PubSub.sliding<void>(1)
   const listening = yield* Deferred.make<void>()
 
   const session = Effect.scoped(
     Effect.gen(function* () {
       const pinned = yield* Effect.flatMap(PgConnection.make(connection), (opened) => opened.pin)
       const queues = yield* Effect.forEach(channels, (channel) => pinned.listen(channel))
-      yield* Deferred.succeed(listening, undefined)
+      const first = yield* Deferred.succeed(listening, undefined)
+      if (!first) yield* PubSub.publish(resumptions, undefined)
       return yield* Effect.raceAllFirst(
         queues.map((queue) =>
           Effect.forever(Effect.flatMap(Queue.take(queue), (signal) => PubSub.publish(received, signal)))
@@ -78,6 +82,7 @@ export const makeSignals = Effect.fnUntraced(function* (
       Stream.fromPubSub(received).pipe(
         Stream.filter((signal) => signal.channel === channel),
         Stream.map((signal) => signal.payload)
-      )
+      ),
+    resumed: Stream.fromPubSub(resumptions)
   })
 })

@@ -7,6 +7,9 @@ import { Effect, Layer } from "effect"
 import * as TenantTasks from "../../src/app/TenantTasks.ts"
 import { defaultTenant, TenantId } from "../../src/domain/Ids.ts"
 import { GitProjection } from "../../src/knowledge/GitProjection.ts"
+import { Fences } from "../../src/lock/Fences.ts"
+import * as LocksMemory from "../../src/lock/LocksMemory.ts"
+import { Replicas } from "../../src/session/Replicas.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { Directory } from "../../src/store/Directory.ts"
 import { EngineSql } from "../../src/store/EngineSql.ts"
@@ -31,6 +34,8 @@ const world = Layer.mergeAll(
   TaskManager.layer,
   NodeFileSystem.layer,
   engine,
+  LocksMemory.layer.pipe(Layer.provide(Fences.layer)),
+  Replicas.layerSole,
   Layer.mock(GitProjection, { directory: ({ tenant }) => tenant, follow: () => Effect.never })
 ).pipe(Layer.provideMerge(Audit.layer), Layer.provideMerge(TestDatabase.layer))
 

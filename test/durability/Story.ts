@@ -51,7 +51,7 @@ interface Said {
 }
 
 /** More to say, for when the story is told and something has still to be reached. */
-const reserve = 60
+const reserve = 240
 
 /** A story about `updates` updates long, by people in `places` places, and some simple steps beyond it. */
 export const steps = Effect.fnUntraced(function* (options: {

@@ -3,11 +3,12 @@ import { join } from "node:path"
 import { assert, layer as layerOf } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import fc from "fast-check"
-import { defaultKnowledgeBase, TenantId } from "../../src/domain/Ids.ts"
+import { defaultKnowledgeBase } from "../../src/domain/Ids.ts"
 import type { Blobs } from "../../src/knowledge/Blobs.ts"
 import { GitProjection } from "../../src/knowledge/GitProjection.ts"
 import { RevisionLog } from "../../src/knowledge/RevisionLog.ts"
 import {
+  asSole,
   contentsOf,
   day,
   erase,
@@ -23,7 +24,7 @@ import {
   show,
   temporary
 } from "./git/Harness.ts"
-import { baseOf } from "./Harness.ts"
+import { addTenant, baseOf } from "./Harness.ts"
 
 /** Runs with the environment of the whole process changed. */
 const within = <A, E, R>(environment: Record<string, string>, mask: number, effect: Effect.Effect<A, E, R>) =>
@@ -220,7 +221,7 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
           Stream.runCollect
         )
       )
-      yield* Effect.forkScoped(projection.follow(key.tenant))
+      yield* Effect.forkScoped(asSole(projection.follow(key.tenant)))
       const until = (done: () => boolean) =>
         Effect.gen(function* () {
           while (!done()) yield* Effect.sleep(10)
@@ -242,9 +243,9 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
   it.effect("following makes the repository before there is a first note", () =>
     Effect.gen(function* () {
       const projection = yield* GitProjection
-      const tenant = TenantId.make("newcomer")
+      const tenant = yield* addTenant("newcomer")
       const directory = projection.directory({ tenant, name: defaultKnowledgeBase })
-      yield* Effect.forkScoped(projection.follow(tenant))
+      yield* Effect.forkScoped(asSole(projection.follow(tenant)))
       yield* Effect.gen(function* () {
         while (!fs.existsSync(join(directory, "index.md"))) yield* Effect.sleep(10)
       }).pipe(Effect.timeout("20 seconds"))

@@ -147,7 +147,13 @@ const rowless: Readonly<Record<string, string>> = {
   UpdateSink: "test/telegram/Intake.test.ts"
 }
 /** Not a question of one tenant: of the installation, or a stream of names. */
-const others = ["Tenants.list", "Tenants.remove", "KnowledgeBase.changes", "RevisionLog.changes"]
+const others = [
+  "Tenants.list",
+  "Tenants.remove",
+  "KnowledgeBase.changes",
+  "RevisionLog.changes",
+  "RevisionLog.missed"
+]
 
 it("every method of a service that knows tenants is among the commands, or its service is named here", () => {
   const methods = tenantMethods()

@@ -15,6 +15,8 @@ export interface State {
   readonly numbers: Map<string, number>
   sincePacked: number
   notes: KnownNotes | undefined
+  /** Under which all this was found out: another may have projected here before it. */
+  fence: number | undefined
 }
 
 /** Revisions written by one `git fast-import`. */

@@ -2,6 +2,7 @@
  * Files of a working tree a person edits at the same time: looked at and replaced without following
  * symbolic links, never half-written, and only while they still are what was looked at.
  */
+import { randomUUID } from "node:crypto"
 import {
   constants,
   lstatSync,
@@ -230,7 +231,8 @@ export const remove = (
     return true
   })
 
-const lockSignature = "zapiska\n"
+/** What our lock begins with; a word that is never used twice follows. */
+const lockSignature = "zapiska"
 
 /** Who holds git's lock on the index: nobody, we (left by a crash), or a git of the person's. */
 export type Lock = "free" | "ours" | { readonly foreignSince: number }
@@ -240,29 +242,40 @@ export const indexLock = (repository: Repository): Effect.Effect<Lock, GitError>
     const path = `${repository.gitDirectory}/index.lock`
     const stat = lstat(path)
     if (stat === undefined) return "free"
-    if (stat.isFile() && readFileSync(path, "latin1") === lockSignature) return "ours"
+    if (stat.isFile() && readFileSync(path, "latin1").startsWith(lockSignature)) return "ours"
     return { foreignSince: Number(stat.mtimeNs / 1_000_000n) }
   })
 
 /**
- * Takes git's own lock on the index, so that a git of the person's waits while files are replaced; false
- * when it is held. Linked into place with its content, so that a crash never leaves one that does not say
+ * Takes git's own lock on the index, so that a git of the person's waits while files are replaced; the word in
+ * it, or undefined when it is held. Linked into place with its content, so that a crash never leaves one that does not say
  * whose it is.
  */
-export const takeIndexLock = (repository: Repository): Effect.Effect<boolean, GitError> =>
+export const takeIndexLock = (repository: Repository): Effect.Effect<string | undefined, GitError> =>
   disk(repository, "taking index.lock", async () => {
     const waiting = waitingRoom(repository, "signature")
-    await fs.writeFile(waiting, lockSignature)
+    const word = `${lockSignature} ${randomUUID()}\n`
+    // Anew: what is linked already keeps its word.
+    await fs.rm(waiting, { force: true })
+    await fs.writeFile(waiting, word)
     await fs.link(waiting, `${repository.gitDirectory}/index.lock`)
-    return true
+    return word
   }).pipe(
     Effect.catchIf(
       (error) => error.detail === "EEXIST",
-      () => Effect.succeed(false)
+      () => Effect.succeed(undefined)
     )
   )
 
-export const releaseIndexLock = (repository: Repository): Effect.Effect<void, GitError> =>
-  disk(repository, "releasing index.lock", () =>
+/** Gives back the lock with this word in it; another's stays, as when ours was broken while we were frozen. */
+export const releaseIndexLock = (repository: Repository, word: string): Effect.Effect<void, GitError> =>
+  disk(repository, "releasing index.lock", async () => {
+    const path = `${repository.gitDirectory}/index.lock`
+    if (lstat(path)?.isFile() && readFileSync(path, "latin1") === word) unlinkSync(path)
+  })
+
+/** Removes one of ours that a crash left. */
+export const breakIndexLock = (repository: Repository): Effect.Effect<void, GitError> =>
+  disk(repository, "breaking index.lock", () =>
     fs.rm(`${repository.gitDirectory}/index.lock`, { force: true })
   )

@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs/promises"
 import { Clock, Effect } from "effect"
-import { disk, indexLock, ownFolder, releaseIndexLock } from "./Disk.ts"
+import { breakIndexLock, disk, indexLock, ownFolder } from "./Disk.ts"
 import { projectedRef } from "./FastImport.ts"
 import { Git, GitError, type Repository } from "./Git.ts"
 
@@ -69,7 +69,7 @@ const removeOlder = Effect.fnUntraced(function* (repository: Repository, file: s
 
 /** What a killed git may leave; of the files that are not ours alone only those older than any git holds them. */
 export const clearLeftovers = Effect.fn("Place.clearLeftovers")(function* (repository: Repository) {
-  if ((yield* indexLock(repository)) === "ours") yield* releaseIndexLock(repository)
+  if ((yield* indexLock(repository)) === "ours") yield* breakIndexLock(repository)
   const own = ownFolder(repository)
   yield* disk(repository, "clearing temporary files", async () => {
     await fs.rm(`${own}/tmp`, { recursive: true, force: true })

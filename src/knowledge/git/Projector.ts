@@ -5,26 +5,20 @@
 import { Effect } from "effect"
 import type { SqlError } from "effect/sql"
 import type { Author } from "../../domain/Note.ts"
+import type { FenceStale } from "../../lock/Fences.ts"
+import { Lease, type LockLost } from "../../lock/Locks.ts"
 import { reach } from "../../ops/Failpoint.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../RevisionLog.ts"
 import { makeAdvance, type State } from "./Advance.ts"
-import { releaseIndexLock, remove, takeIndexLock } from "./Disk.ts"
-import { emptyTree, Git, GitError, linesOf, type Repository } from "./Git.ts"
+import { type Authority, makeAuthority, unquestioned } from "./Authority.ts"
+import { remove } from "./Disk.ts"
+import { emptyTree, Git, GitError, type Repository } from "./Git.ts"
 import { makeIndexWriter } from "./IndexWriter.ts"
-import type { Conflict, Ground, Imported, LeftOut } from "./PersonChanges.ts"
+import { makeMoving } from "./Moving.ts"
+import type { Conflict, Imported, LeftOut } from "./PersonChanges.ts"
 import { makePersonCommits } from "./PersonCommits.ts"
 import { makePersonEdits } from "./PersonEdits.ts"
-import {
-  busyWith,
-  checkedOutRef,
-  clearLeftovers,
-  importedRef,
-  mainRef,
-  prepare,
-  type Refs,
-  readRefs
-} from "./Place.ts"
-import type { TreeChange } from "./Tree.ts"
+import { busyWith, clearLeftovers, prepare, type Refs, readRefs } from "./Place.ts"
 import { makeWorkTree } from "./WorkTree.ts"
 
 /** What a projection did and met. */
@@ -47,6 +41,8 @@ export interface Projected {
   readonly waiting: string | undefined
 }
 
+export type ProjectionError = GitError | SqlError.SqlError | FenceStale | LockLost
+
 export interface ProjectorOptions {
   readonly person: Author
   /** Milliseconds. */
@@ -68,58 +64,14 @@ const merged = <A extends { readonly path: string }>(before: ReadonlyArray<A>, n
 export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOptions) {
   const git = yield* Git
   const log = yield* RevisionLog
+  const authorityOf = yield* makeAuthority
   const { advance, numberOf } = yield* makeAdvance
   const workTree = yield* makeWorkTree
+  const { moveTo } = yield* makeMoving(workTree)
   const personCommits = yield* makePersonCommits(workTree)
   const personEdits = yield* makePersonEdits
   const indexWriter = yield* makeIndexWriter(workTree)
   const withGit = <A, E>(effect: Effect.Effect<A, E, Git>) => Effect.provideService(effect, Git, git)
-
-  interface Step {
-    readonly refs: Refs
-    /** What the working tree and the index are relative to, and its revision. */
-    readonly baseline: string | undefined
-    readonly since: number
-    /** From there to the head of the log. */
-    readonly changes: ReadonlyArray<TreeChange>
-    readonly leave: ReadonlySet<string>
-    readonly restore: ReadonlySet<string>
-  }
-
-  /** Replaces files, then the index, then the branch, under git's own lock on the index. */
-  const moveTo = Effect.fn("GitProjection.moveTo")(function* (ground: Ground, target: string, step: Step) {
-    const { repository } = ground
-    if (!(yield* takeIndexLock(repository))) return "again"
-    return yield* Effect.gen(function* () {
-      // A person may have begun something since we looked.
-      if ((yield* withGit(busyWith(repository))) !== undefined) return "again"
-      const [refused] = yield* Effect.all(
-        [
-          workTree.checkout(repository, {
-            changes: step.changes,
-            leave: step.leave,
-            restore: step.restore,
-            known: personEdits.known(ground, step.since)
-          }),
-          workTree.prepareIndex(repository, step.baseline, target, step.changes)
-        ],
-        { concurrency: 2 }
-      )
-      if (refused.length > 0) return "refused"
-      yield* workTree.installIndex(repository, target)
-      const before = step.refs.main ?? "0".repeat(40)
-      const update = [
-        `update ${mainRef} ${target} ${before}`,
-        `update ${checkedOutRef} ${target}`,
-        ...(step.refs.imported === undefined ? [] : [`delete ${importedRef}`])
-      ]
-      const moved = yield* git.run(repository, ["update-ref", "--stdin"], {
-        input: linesOf(update)
-      })
-      // A commit of the person's came first.
-      return moved.code === 0 ? "moved" : "again"
-    }).pipe(Effect.ensuring(Effect.orDie(releaseIndexLock(repository))))
-  })
 
   /** Whose commit the branch is at: one of ours, or with which one of ours the person's has in common. */
   const whereIsMain = Effect.fnUntraced(function* (
@@ -137,7 +89,12 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
   })
 
   /** One try. "again": the log or the repository changed under it; "later": files are being written. */
-  const round = Effect.fnUntraced(function* (key: KnowledgeBaseKey, state: State, repository: Repository) {
+  const round = Effect.fnUntraced(function* (
+    key: KnowledgeBaseKey,
+    state: State,
+    repository: Repository,
+    authority: Authority
+  ) {
     const refs = yield* withGit(readRefs(repository))
     const waiting = yield* withGit(busyWith(repository))
     // Mostly the branch is where we left it, and what the person edited is looked for meanwhile.
@@ -198,13 +155,14 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     if (edits.revisions.length > 0) return result("again", found, unsettled)
     if (projected !== undefined && (projected !== refs.main || projected !== refs.checkedOut)) {
       yield* reach("imported")
-      const moved = yield* moveTo(ground, projected, {
+      const moved = yield* moveTo(repository, projected, {
         refs,
         baseline,
-        since,
         changes,
         leave: new Set(found.leftOut.map((one) => one.path)),
-        restore: edits.restore
+        restore: edits.restore,
+        known: personEdits.known(ground, since),
+        authority
       })
       if (moved !== "moved") return result(moved === "refused" ? "later" : "again", found, unsettled)
       yield* reach("checked out")
@@ -257,12 +215,19 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
       key: KnowledgeBaseKey,
       state: State,
       repository: Repository
-    ): Effect.fn.Return<Projected, GitError | SqlError.SqlError> {
+    ): Effect.fn.Return<Projected, ProjectionError, Lease> {
+      const authority = yield* authorityOf(key)
+      const { fence } = yield* Lease
+      if (state.fence !== fence) {
+        // From here on nobody before us publishes, or is about to.
+        yield* authority.publish(Effect.void)
+        Object.assign(state, { fence, prepared: false, notes: undefined })
+      }
       if (!state.prepared) yield* withGit(prepare(repository))
       state.prepared = true
       let last: Projected | undefined
       for (let count = 0; count < rounds; count += 1) {
-        const { next, projected } = yield* round(key, state, repository).pipe(
+        const { next, projected } = yield* round(key, state, repository, authority).pipe(
           Effect.catchTag("HeadMoved", () => Effect.succeed({ next: "again" as const, projected: undefined }))
         )
         if (projected !== undefined)
@@ -307,12 +272,13 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
     const step = {
       refs,
       baseline: refs.checkedOut,
-      since: ground.revision,
       changes,
       leave: new Set<string>(),
-      restore: new Set<string>()
+      restore: new Set<string>(),
+      known: () => Effect.succeed(false),
+      authority: unquestioned
     }
-    const moved = yield* moveTo(ground, ground.projected, step)
+    const moved = yield* moveTo(repository, ground.projected, step)
     if (moved !== "moved")
       return yield* new GitError({
         action: "rebuilding a knowledge base",

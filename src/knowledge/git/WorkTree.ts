@@ -5,6 +5,7 @@
 import * as fs from "node:fs/promises"
 import { Effect, Stream } from "effect"
 import type { SqlError } from "effect/sql"
+import type { Authority } from "./Authority.ts"
 import { disk, type Observed, observe, ownFolder, put, putNew, remove, smallFile } from "./Disk.ts"
 import { Git, linesOf, type Repository } from "./Git.ts"
 import { asMode, parseBatch, parseChanges, parseStatus, type TreeChange, type TreeEntry } from "./Tree.ts"
@@ -26,6 +27,8 @@ export interface CheckoutOptions {
   readonly restore: ReadonlySet<string>
   /** Whether the log ever held this content at this path since the working tree was last in step. */
   readonly known: (path: string, content: Observed) => Effect.Effect<boolean, SqlError.SqlError>
+  /** Whether we may still write here. */
+  readonly check: Authority["check"]
 }
 
 const same = (seen: Observed, entry: TreeEntry | undefined): boolean =>
@@ -133,10 +136,16 @@ export const makeWorkTree = Effect.gen(function* () {
     return parseStatus(out)
   })
 
-  const permitted = (change: TreeChange, seen: Observed, options: CheckoutOptions) =>
-    same(seen, change.before) || (seen.kind === "missing" && options.restore.has(change.path))
-      ? Effect.succeed(true)
-      : options.known(change.path, seen)
+  const permitted = Effect.fnUntraced(function* (
+    change: TreeChange,
+    seen: Observed,
+    options: CheckoutOptions
+  ) {
+    yield* options.check
+    if (same(seen, change.before)) return true
+    if (seen.kind === "missing" && options.restore.has(change.path)) return true
+    return yield* options.known(change.path, seen)
+  })
 
   /** The plain case, in bulk: a small file where there was none. Returns what could be put. */
   const writeNew = Effect.fnUntraced(function* (
@@ -192,6 +201,7 @@ export const makeWorkTree = Effect.gen(function* () {
     const writes = changes.filter((change) => change.after !== undefined)
     for (const group of yield* grouped(repository, writes)) {
       const found = yield* contents(repository, [...new Set(group.map((change) => change.after!.oid))])
+      yield* options.check
       const placed = yield* writeNew(repository, group, found)
       yield* Effect.forEach(
         group.filter((change) => !placed.has(change.path)),

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
+  breakIndexLock,
   indexLock,
   missing,
   observe,
@@ -108,12 +109,18 @@ it.effect("git's lock on the index says whose it is, and is never taken from a g
   Effect.gen(function* () {
     const { directory, repository } = yield* place
     assert.strictEqual(yield* indexLock(repository), "free")
-    assert.isTrue(yield* takeIndexLock(repository))
+    const first = yield* takeIndexLock(repository)
     assert.strictEqual(yield* indexLock(repository), "ours")
-    assert.isFalse(yield* takeIndexLock(repository))
-    yield* releaseIndexLock(repository)
+    assert.isUndefined(yield* takeIndexLock(repository))
+    // Broken while its holder was frozen, who then gives back what is another's.
+    yield* breakIndexLock(repository)
+    const second = yield* takeIndexLock(repository)
+    yield* releaseIndexLock(repository, first ?? "")
+    assert.strictEqual(yield* indexLock(repository), "ours")
+    yield* releaseIndexLock(repository, second ?? "")
+    assert.strictEqual(yield* indexLock(repository), "free")
     fs.writeFileSync(join(directory, ".git/index.lock"), "")
-    assert.isFalse(yield* takeIndexLock(repository))
+    assert.isUndefined(yield* takeIndexLock(repository))
     assert.isObject(yield* indexLock(repository))
   }).pipe(Effect.scoped)
 )

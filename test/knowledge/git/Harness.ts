@@ -11,6 +11,7 @@ import { Blobs } from "../../../src/knowledge/Blobs.ts"
 import { GitProjection, type GitProjectionOptions } from "../../../src/knowledge/GitProjection.ts"
 import { Git } from "../../../src/knowledge/git/Git.ts"
 import { type KnowledgeBaseKey, RevisionLog } from "../../../src/knowledge/RevisionLog.ts"
+import { Lease } from "../../../src/lock/Locks.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 
 export const root = fs.mkdtempSync(join(tmpdir(), "zapiska-git-"))
@@ -27,6 +28,13 @@ export const layerWith = (options: Partial<GitProjectionOptions>) =>
   )
 
 export const layer = layerWith({})
+
+/** Follows as the only one there is. */
+export const asSole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provideService(effect, Lease, Lease.sole)
+
+/** A lease whose holder never learns that it is over. */
+export const trusting = (fence: number) => Lease.of({ ...Lease.sole, fence })
 
 export const temporary = (name: string): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
