@@ -1,7 +1,6 @@
 /** People's own accounts, of every tenant: the Layers that log them in and keep them. */
 import { hostname } from "node:os"
 import { Effect, Layer } from "effect"
-import { LoginLinks } from "../session/LoginLinks.ts"
 import { SessionEvents } from "../session/SessionEvents.ts"
 import { SessionManager } from "../session/SessionManager.ts"
 import { SessionSecrets } from "../session/SessionSecrets.ts"
@@ -17,7 +16,7 @@ export const accounts = Layer.unwrap(
     SessionManager.layer({ tenants: Effect.map(list, (all) => all.map(({ id }) => id)) })
   )
 ).pipe(
-  Layer.provideMerge(Layer.mergeAll(SessionSecrets.layer, SessionEvents.layer, LoginLinks.layer)),
+  Layer.provideMerge(Layer.merge(SessionSecrets.layer, SessionEvents.layer)),
   Layer.provideMerge(SessionStore.layer({ replica })),
   Layer.provide(MtcuteClient.layer)
 )

@@ -138,15 +138,6 @@ const login = Command.make(
   Command.withDescription("Log a person's account in, by a QR code in the terminal or a code Telegram sends")
 )
 
-const link = Command.make(
-  "link",
-  where,
-  Effect.fnUntraced(function* (params) {
-    const issued = yield* ask((client) => client.sessions.link({ params }))
-    yield* show(issued, `Open this path of the process, on another screen than the phone: ${issued.path}`)
-  })
-).pipe(Command.withDescription("A page to log in by, which works once, for ten minutes"))
-
 const validate = Command.make(
   "validate",
   where,
@@ -170,7 +161,7 @@ const revoke = Command.make(
 ).pipe(Command.withDescription("Log out at Telegram, and keep nothing of the session"))
 
 export const sessions = Command.make("session").pipe(
-  Command.withDescription("Telegram sessions: list, add, status, login, link, validate, revoke"),
-  Command.withSubcommands([list, add, status, login, link, validate, revoke]),
+  Command.withDescription("Telegram sessions: list, add, status, login, validate, revoke"),
+  Command.withSubcommands([list, add, status, login, validate, revoke]),
   Command.withGlobalFlags(asking)
 )

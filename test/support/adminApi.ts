@@ -10,7 +10,6 @@ import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
-import { LoginLinks } from "../../src/session/LoginLinks.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
@@ -62,7 +61,7 @@ const sessions = SessionManager.layer({ tenants: Effect.succeed([defaultTenant])
   Layer.provide(Fences.layer)
 )
 
-const services = Layer.mergeAll(bots, Undelivered.layer, LoginLinks.layer, sessions).pipe(
+const services = Layer.mergeAll(bots, Undelivered.layer, sessions).pipe(
   Layer.provideMerge(Vault.layer({ masterKey: key })),
   Layer.provideMerge(Tenants.layer),
   Layer.provideMerge(Audit.layer),
@@ -94,7 +93,6 @@ export const nothingBehind = Layer.mergeAll(
   Layer.mock(Bots, {}),
   Layer.mock(Invites, {}),
   Layer.mock(Limits, {}),
-  Layer.mock(LoginLinks, {}),
   Layer.mock(Members, {}),
   Layer.mock(SessionManager, {}),
   Layer.mock(Tenants, {}),

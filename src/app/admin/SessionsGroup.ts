@@ -61,13 +61,6 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.delete("cancel", `${path}/:app/login`, { params, error: Missing }).annotateMerge(
       words("Cancel the login", "Nothing of it is kept")
     ),
-    HttpApiEndpoint.post("link", `${path}/:app/link`, {
-      params,
-      success: Schema.Struct({ path: Schema.String, expires: Schema.Int }),
-      error: [Missing, Conflict]
-    }).annotateMerge(
-      words("A page to log in by", "A link that works once, for ten minutes; its path on this process")
-    ),
     HttpApiEndpoint.post("validate", `${path}/:app/validate`, {
       params,
       success: SessionView,

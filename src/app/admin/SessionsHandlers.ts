@@ -2,7 +2,6 @@
 import { Effect, Option, Redacted, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import type { TenantId } from "../../domain/Ids.ts"
-import { LoginLinks } from "../../session/LoginLinks.ts"
 import type { LoginStep } from "../../session/LoginStep.ts"
 import type { ClientError, LoginError, NoLogin, RevokeError } from "../../session/SessionError.ts"
 import type { SessionKey } from "../../session/SessionEvents.ts"
@@ -70,7 +69,6 @@ export const sessionsHandlers = HttpApiBuilder.group(
   "sessions",
   Effect.fn(function* (handlers) {
     const sessions = yield* SessionManager
-    const links = yield* LoginLinks
     const vault = yield* Vault
     const audit = yield* Audit
     const scope = yield* TenantScope
@@ -125,12 +123,6 @@ export const sessionsHandlers = HttpApiBuilder.group(
       return yield* Effect.catchTag(present(steps), "NoLogin", missing)
     })
 
-    const link = Effect.fnUntraced(function* (key: SessionKey) {
-      const { kind } = yield* known(key)
-      if (kind === "bot") return yield* conflict({ _tag: "NotAnAccount", message: "A bot needs no login" })
-      return yield* Effect.catchTag(links.issue(key, actor), "SqlError", databaseAway)
-    })
-
     const revoked = Effect.fnUntraced(function* (key: SessionKey) {
       const { problem } = yield* sessions.revoke(key, actor)
       yield* record(key, "session.revoked")
@@ -158,7 +150,6 @@ export const sessionsHandlers = HttpApiBuilder.group(
       code: ({ params, payload }) => code(params, payload.code),
       password: ({ params, payload }) => password(params, payload.password),
       cancel: ({ params }) => cancel(params),
-      link: ({ params }) => link(params),
       validate: ({ params }) => validate(params),
       revoke: ({ params }) => revoke(params)
     })

@@ -1,4 +1,4 @@
-/** Sessions of Telegram and their history; sealed material that did not open; links to log in by. */
+/** Sessions of Telegram and their history; sealed material that did not open. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { secured } from "./secured.ts"
@@ -55,18 +55,7 @@ export default Effect.gen(function* () {
       set_aside_at timestamptz NOT NULL DEFAULT now(),
       PRIMARY KEY (tenant_id, id)
     )`,
-    // A link carries a random token; here is only its digest.
-    `CREATE TABLE login_links (
-      tenant_id text NOT NULL REFERENCES tenants,
-      digest bytea NOT NULL,
-      app text NOT NULL,
-      actor text NOT NULL,
-      expires_at timestamptz NOT NULL,
-      used_at timestamptz,
-      PRIMARY KEY (tenant_id, digest),
-      FOREIGN KEY (tenant_id, app) REFERENCES sessions (tenant_id, app) ON DELETE CASCADE
-    )`,
-    ...["sessions", "session_transitions", "vault_quarantine", "login_links"].flatMap(secured)
+    ...["sessions", "session_transitions", "vault_quarantine"].flatMap(secured)
   ]) {
     yield* sql.unsafe(statement)
   }
