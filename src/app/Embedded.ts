@@ -1,7 +1,9 @@
-/** The embedded profile: everything in one process, nothing to install. Reads from the bottom up. */
+/**
+ * The whole program, from the bottom up. The embedded profile is everything in one process, with nothing to install;
+ * what the server profile has in the place of some of it is in `Server.ts`.
+ */
 import { Effect, Layer, Redacted } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
-import { RateLimiter } from "effect/persistence"
 import { Media } from "../assistant/Media.ts"
 import { MediaRetry } from "../assistant/MediaRetry.ts"
 import { NoteCreation } from "../assistant/NoteCreation.ts"
@@ -68,6 +70,15 @@ import * as Whereabouts from "./Whereabouts.ts"
 const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
   Layer.unwrap(Effect.map(AppConfig, build))
 
+/** What is shared with other processes is loaded only where it is. */
+const shared = <A, E, R>(build: (server: typeof import("./Server.ts")) => Layer.Layer<A, E, R>) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./Server.ts")),
+      build
+    )
+  )
+
 const directory = configured(({ dataDir }) => DataDirLock.layer({ dataDir }))
 
 const database = Layer.unwrap(
@@ -112,15 +123,7 @@ export type BeneathBot = Layer.Services<typeof telegram>
 
 /** With a Redis of the operator's, bots are owned across processes. */
 const locks = configured(({ redisUrl }) =>
-  redisUrl === undefined
-    ? LocksMemory.layer
-    : Layer.unwrap(
-        // Loaded only when wanted.
-        Effect.map(
-          Effect.promise(() => import("../lock/LocksRedis.ts")),
-          (redis) => redis.layer({ url: redisUrl })
-        )
-      )
+  redisUrl === undefined ? LocksMemory.layer : shared((server) => server.locks(redisUrl))
 ).pipe(Layer.provide(Fences.layer))
 
 const outbound = Streaming.layer.pipe(
@@ -144,20 +147,7 @@ const permission = Layer.unwrap(
 
 /** What is sent is counted where all processes see it, or in this one. */
 const counters = configured(({ redisUrl }) =>
-  redisUrl === undefined
-    ? LimitCounters.layerMemory
-    : Layer.unwrap(
-        // Loaded only when wanted.
-        Effect.map(
-          Effect.promise(() => import("../lock/RedisClient.ts")),
-          (redis) =>
-            LimitCounters.layerShared.pipe(
-              Layer.provide(RateLimiter.layer),
-              Layer.provide(RateLimiter.layerStoreRedis({ prefix: "zapiska:limits:" })),
-              Layer.provide(redis.layer({ url: redisUrl }))
-            )
-        )
-      )
+  redisUrl === undefined ? LimitCounters.layerMemory : shared((server) => server.counters(redisUrl))
 )
 
 const limits = configured(({ cluster, limits, telegram }) =>
@@ -171,27 +161,18 @@ const assistant = NoteCreation.layer.pipe(
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-/** Milliseconds the clocks of two replicas may be apart. */
-const clocksApart = 10_000
-
-const settings = configured(({ cluster, windows }) =>
-  Layer.succeed(ConversationSettings, {
-    rules: windowRules({ quiet: windows.note, max: windows.noteMax }),
-    clocksApart: cluster === undefined ? 0 : clocksApart
-  })
-)
+const settings = configured(({ cluster, windows }) => {
+  const rules = windowRules({ quiet: windows.note, max: windows.noteMax })
+  return cluster === undefined
+    ? Layer.succeed(ConversationSettings, { rules, clocksApart: 0 })
+    : shared(({ clocksApart }) => Layer.succeed(ConversationSettings, { rules, clocksApart }))
+})
 
 /** With an address of its own, this process is one replica of many. */
 const engine = configured(({ cluster }) =>
   cluster === undefined
     ? Layer.merge(Engine.layerSingle, Replicas.layerSole)
-    : Layer.unwrap(
-        // Loaded only when wanted.
-        Effect.map(
-          Effect.promise(() => import("../conversation/ClusterEngine.ts")),
-          (clustered) => clustered.layer(cluster)
-        )
-      )
+    : shared((server) => server.engine(cluster))
 )
 
 const conversations = Inbox.layer.pipe(
