@@ -83,7 +83,7 @@ const play = Effect.fnUntraced(function* (campaign: Campaign) {
     const words = Array.from({ length: yield* between(1, 3) }, () => `w${updates++}x`)
     yield* emulator.sendTexts({ messages: words.map((text) => ({ bot: bot.id, chat, text })) })
     for (const word of words) told.get(bot.tenant)!.add(word)
-    yield* Effect.sleep(yield* between(20, 120))
+    yield* Effect.sleep(yield* between(60, 240))
   })
   const speaking = yield* Effect.forkScoped(Effect.forever(say))
 
