@@ -1,4 +1,5 @@
 /** What was measured, as rows of the table beside what is promised. Pure. */
+import type { BotFigures } from "./bots.ts"
 import type { LatencyFigures } from "./latency.ts"
 import type { LockFigures } from "./locks.ts"
 import type { ProjectionFigures } from "./projection.ts"
@@ -174,3 +175,15 @@ export const rlsFigures = (all: ReadonlyArray<RlsFigures>) =>
       `${ratio.toFixed(2)} times (p50 ${precise(median(scoped))} to ${precise(median(open))})`
     )
   })
+
+export const botFigures = ({ bots, memory, idleBefore, idleAfter, served }: BotFigures) => {
+  const each = ((idleAfter - idleBefore) / bots) * 100
+  return [
+    beside(`${count(bots)} bots in one process: memory of a bot`, `${Math.round(memory / 1024)} KB`),
+    beside(
+      "… processor while idle, of a core",
+      `${percent(idleAfter)} (${percent(idleBefore)} with one), ${each.toFixed(4)} % a bot`
+    ),
+    beside("… added one after the other until all are polled", seconds(served))
+  ]
+}

@@ -11,7 +11,9 @@ import * as Database from "../src/store/Database.ts"
 import { DataDirLock } from "../src/store/DataDirLock.ts"
 import { LocalPostgres } from "../src/store/LocalPostgres.ts"
 import { temporaryDirectory } from "../test/support/Application.ts"
+import { bots } from "./bots.ts"
 import {
+  botFigures,
   latencyFigures,
   lockFigures,
   notesFigures,
@@ -84,6 +86,11 @@ const parts = {
     rls({ tenants: 8, notes: few ? 500 : 2_000, times: few ? 1_000 : 5_000 }).pipe(
       Effect.provide(notesOf),
       Effect.map(rlsFigures)
+    ),
+  bots: (few: boolean) =>
+    bots({ tenants: 10, bots: few ? 20 : 100, rest: few ? 10 : 30 }).pipe(
+      Effect.provide(Product.layer(open)),
+      Effect.map(botFigures)
     )
 } as const satisfies Record<string, (few: boolean) => Effect.Effect<ReadonlyArray<Figure>, unknown, unknown>>
 

@@ -19,23 +19,22 @@ import { eventually } from "./Application.ts"
 import { Assistant, connectionOf, newPerson, notedIn } from "./Assistant.ts"
 
 /** An operator at another process on the same database, who knows its key. */
-export const operator = Layer.unwrap(
-  Effect.gen(function* () {
-    const { dataDir } = yield* Assistant
-    const { apiRoot } = yield* BotApiEmulator
-    const key = readFileSync(join(dataDir, "secrets.key"), "utf8").trim()
-    const masterKey = Redacted.make(new Uint8Array(Buffer.from(key, "base64")))
-    return Apps.layer({ apiRoot }).pipe(
-      Layer.provide(GrammyApi.layer),
-      Layer.provide(Bots.layer([])),
-      Layer.provide(Vault.layer({ masterKey })),
-      Layer.provideMerge(Layer.merge(Tenants.layer, Members.layer)),
-      Layer.provideMerge(Audit.layer),
-      Layer.provide(Database.layer({ secretsKey: Redacted.make(key), poolSize: 2, enginePoolSize: 1 })),
-      Layer.provide(Layer.succeed(DatabaseOwner, { connection: connectionOf(dataDir) }))
-    )
-  })
-)
+export const operatorOf = Effect.fnUntraced(function* (dataDir: string) {
+  const { apiRoot } = yield* BotApiEmulator
+  const key = readFileSync(join(dataDir, "secrets.key"), "utf8").trim()
+  const masterKey = Redacted.make(new Uint8Array(Buffer.from(key, "base64")))
+  return Apps.layer({ apiRoot }).pipe(
+    Layer.provide(GrammyApi.layer),
+    Layer.provide(Bots.layer([])),
+    Layer.provide(Vault.layer({ masterKey })),
+    Layer.provideMerge(Layer.merge(Tenants.layer, Members.layer)),
+    Layer.provideMerge(Audit.layer),
+    Layer.provide(Database.layer({ secretsKey: Redacted.make(key), poolSize: 2, enginePoolSize: 1 })),
+    Layer.provide(Layer.succeed(DatabaseOwner, { connection: connectionOf(dataDir) }))
+  )
+})
+
+export const operator = Layer.unwrap(Effect.flatMap(Assistant, ({ dataDir }) => operatorOf(dataDir)))
 
 export interface Served {
   readonly tenant: TenantId
