@@ -5,7 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { version } from "../../src/app/version.ts"
 
-const bin = fileURLToPath(new URL("../../bin/zapiska.mjs", import.meta.url))
+const bin = fileURLToPath(new URL("../../src/cli/launcher.mjs", import.meta.url))
 
 const run = (...args: ReadonlyArray<string>) =>
   Effect.callback<readonly [code: unknown, out: string, err: string]>((resume) => {

@@ -8,7 +8,7 @@ import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
 
 const needed = 26
-const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+const here = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** A Node that is new enough: this one, or the one among the dependencies. */
 const node = () => {
