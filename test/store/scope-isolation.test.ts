@@ -141,7 +141,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   Lease: "test/lock/contract.ts",
   Limits: "test/telegram/Limits.test.ts",
   Locks: "test/lock/contract.ts",
-  LoginLinks: "test/store/scope-isolation.test.ts",
   MessageProcessor: "test/conversation/Conversation.test.ts",
   OutgoingFiles: "test/telegram/Download.test.ts",
   Pacer: "test/telegram/Pacer.test.ts",

@@ -206,6 +206,7 @@ export const commands: Readonly<Record<string, Command>> = {
   "Invites.redeem of another": (ask) =>
     Invites.use((it) => it.redeem(bot(ask), sender(ask), taken(ask.codes, ask, "foreign"))),
   "Invites.revoke": (ask) => Invites.use((it) => it.revoke(ask.tenant, `invite-${ask.x}`, "admin")),
+  "Invites.purge": (ask) => Invites.use((it) => it.purge(ask.tenant, ask.x === 0 ? 0 : 9e9)),
   "Permission.role": (ask) => Permission.use((it) => it.role(bot(ask), user(ask))),
   "Permission.takesInvites": (ask) => Permission.use((it) => it.takesInvites(bot(ask))),
   "Permission.admit": (ask) => Permission.use((it) => it.admit(bot(ask), messageOf(ask))),
