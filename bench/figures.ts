@@ -4,6 +4,7 @@ import type { LatencyFigures } from "./latency.ts"
 import type { LockFigures } from "./locks.ts"
 import type { ProjectionFigures } from "./projection.ts"
 import { type Figure, median, megabytes, millis, quantile, rate, spread } from "./Report.ts"
+import type { ReplicaFigures } from "./replicas.ts"
 import type { RlsFigures } from "./rls.ts"
 import type { StartFigures } from "./startup.ts"
 import type { NotesFigures, StoringFigures } from "./throughput.ts"
@@ -95,6 +96,14 @@ export const projectionFigures = (found: ProjectionFigures) => [
     `${millis(found.oneByOneP95)} (p50 ${millis(found.oneByOneP50)})`
   )
 ]
+
+export const replicaFigures = (all: ReadonlyArray<ReplicaFigures>) =>
+  all.map(({ perSecond, processor, replicas, updates }) =>
+    beside(
+      `${replicas === 1 ? "one replica" : `${replicas} replicas`}: messages into durable notes`,
+      `${rate(perSecond)} (${count(updates)} in all; the replicas used ${processor.toFixed(2)} cores)`
+    )
+  )
 
 export const windowFigures = (found: {
   readonly idle: number

@@ -18,6 +18,7 @@ import {
   lockFigures,
   notesFigures,
   projectionFigures,
+  replicaFigures,
   rlsFigures,
   startFigures,
   storingFigures,
@@ -28,6 +29,7 @@ import { lockServers, locks } from "./locks.ts"
 import { Product } from "./Product.ts"
 import { projection } from "./projection.ts"
 import { type Figure, gitVersion, machine, postgresVersion, table } from "./Report.ts"
+import { replicas } from "./replicas.ts"
 import { rls } from "./rls.ts"
 import { sending } from "./sending.ts"
 import { startup } from "./startup.ts"
@@ -82,6 +84,7 @@ const parts = {
       Effect.provide(lockServers.pipe(Layer.provide(knowledge))),
       Effect.map(lockFigures)
     ),
+  replicas: (few: boolean) => Effect.map(replicas({ persons: few ? 300 : 1_500 }), replicaFigures),
   rls: (few: boolean) =>
     rls({ tenants: 8, notes: few ? 500 : 2_000, times: few ? 1_000 : 5_000 }).pipe(
       Effect.provide(notesOf),

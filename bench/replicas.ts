@@ -1,0 +1,107 @@
+/**
+ * Messages a second through one, two and three replicas on the same machine, into durable notes: what more processes
+ * bring, and whether the machine had anything left to give them.
+ */
+import { join } from "node:path"
+import { PgClient } from "@effect/sql-pg"
+import { Clock, Effect, Layer, Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { BotApiEmulator } from "../src/sandbox/Control.ts"
+import * as Database from "../src/store/Database.ts"
+import { DatabaseOwner } from "../src/store/DatabaseOwner.ts"
+import { DataDirLock } from "../src/store/DataDirLock.ts"
+import { LocalPostgres } from "../src/store/LocalPostgres.ts"
+import { replicaEnvironment } from "../test/durability/replicas/Cluster.ts"
+import { fleet } from "../test/durability/replicas/Fleet.ts"
+import { eventually, start, temporaryDirectory } from "../test/support/Application.ts"
+import { emulatorProcessLayer } from "../test/support/emulator.ts"
+import { TestRedis } from "../test/support/redis.ts"
+import { secretsKey } from "../test/support/TestServer.ts"
+import { cpuSeconds } from "./Process.ts"
+import { people, sentence } from "./Product.ts"
+
+export interface ReplicaFigures {
+  readonly replicas: number
+  readonly updates: number
+  readonly perSecond: number
+  /** Of one core: all replicas together. */
+  readonly processor: number
+}
+
+/** So that every replica polls some. */
+const bots = 6
+const perNote = 6
+
+const world = Layer.unwrap(
+  Effect.map(temporaryDirectory, (directory) =>
+    Layer.mergeAll(
+      Database.layer({ secretsKey: Redacted.make(secretsKey) }).pipe(
+        Layer.provideMerge(LocalPostgres.layer({ connections: 200 })),
+        Layer.provide(DataDirLock.layer({ dataDir: join(directory, "data") }))
+      ),
+      TestRedis.layer,
+      emulatorProcessLayer({ file: join(directory, "emulator.sqlite"), durability: "relaxed" })
+    )
+  )
+)
+
+const round = (replicas: number, persons: number) =>
+  Effect.gen(function* () {
+    const emulator = yield* BotApiEmulator
+    const { superuser } = yield* LocalPostgres
+    const { connection } = yield* DatabaseOwner
+    yield* people(1, persons)
+    const ids = Array.from({ length: persons }, (_, index) => index + 1)
+    const all = yield* fleet(bots - 1, ids)
+    const processes = yield* Effect.forEach(
+      Array.from({ length: replicas }),
+      () =>
+        Effect.gen(function* () {
+          const dataDir = yield* temporaryDirectory
+          const env = {
+            ...(yield* replicaEnvironment(connection)),
+            LOG_LEVEL: "warn",
+            NOTE_WINDOW: "500 millis"
+          }
+          return yield* start({ dataDir, emulator, env })
+        }),
+      { concurrency: replicas }
+    )
+    const sql = yield* PgClient.make({ ...superuser, database: "zapiska", maxConnections: 1 }).pipe(
+      Effect.provide(Reactivity.layer)
+    )
+    // The bots go to those that came last.
+    yield* Effect.sleep("3 seconds")
+    const updates = persons * perNote
+    yield* emulator.feed({
+      messages: Array.from({ length: updates }, (_, index) => {
+        const person = Math.floor(index / perNote)
+        return { ...sentence(ids[person]!, index % perNote), bot: all[person % all.length]!.id }
+      })
+    })
+    const spent = Effect.map(
+      Effect.forEach(processes, ({ pid }) => cpuSeconds(pid)),
+      (each) => each.reduce((sum, one) => sum + one, 0)
+    )
+    const before = yield* spent
+    const begin = yield* Clock.monotonicTimeNanos
+    yield* eventually(
+      "every message is handled",
+      Effect.map(
+        sql<{ n: number }>`SELECT count(*)::int AS n FROM zapiska.handled_updates`,
+        (rows) => rows[0]!.n >= updates
+      ),
+      { seconds: 300 }
+    )
+    const seconds = Number((yield* Clock.monotonicTimeNanos) - begin) / 1e9
+    return {
+      replicas,
+      updates,
+      perSecond: updates / seconds,
+      processor: ((yield* spent) - before) / seconds
+    } satisfies ReplicaFigures
+  }).pipe(Effect.provide(world), Effect.scoped)
+
+/** Each on servers of its own. */
+export const replicas = ({ persons }: { readonly persons: number }) =>
+  Effect.forEach([1, 2, 3], (count) => round(count, persons))
