@@ -2,15 +2,19 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import type { TenantId } from "../domain/Ids.ts"
 import type { IncomingMessage, IncomingUpdate } from "../domain/IncomingMessage.ts"
+import type { BotKey } from "./BotPort.ts"
 import { readRecord } from "./UpdateFields.ts"
 
 /** Letters and digits that cannot be mistaken for each other (Crockford's base 32). */
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 const spelled = (bytes: Uint8Array): string => Array.from(bytes, (byte) => alphabet[byte & 31]).join("")
 
-/** `7k2m-x9qd`, from 8 random bytes: 40 bits, which nobody guesses in 50 tries an hour. */
-export const claimCodeOf = (random: Uint8Array): string => {
-  const code = spelled(random.slice(0, 8))
+/**
+ * `7k2m-x9qd`: 40 bits, which nobody guesses in 50 tries an hour. They follow from the installation's key: whichever
+ * replica hears the bot knows the code another printed, also after a restart.
+ */
+export const claimCodeOf = (key: Uint8Array, { tenant, app }: BotKey): string => {
+  const code = spelled(createHmac("sha256", key).update(`claim/${tenant}/${app}`).digest().subarray(0, 8))
   return `${code.slice(0, 4)}-${code.slice(4)}`
 }
 

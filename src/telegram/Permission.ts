@@ -2,7 +2,6 @@
  * Asked before anything is stored: may this person use this bot, and as what? Of a stranger nothing is kept. A tenant
  * nobody owns yet is claimed with the code the operator reads in the output; others are let in by invites.
  */
-import { randomBytes } from "node:crypto"
 import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import type { SqlError } from "effect/sql"
 import type { IncomingUpdate, Sender } from "../domain/IncomingMessage.ts"
@@ -32,7 +31,7 @@ export interface PermissionOptions {
   readonly allowed: AllowedUsers
   /** What those are whom only `everyone` lets in; `member`. */
   readonly everybody?: Role
-  /** Keys the digests by which refused people are known for a day. */
+  /** Keys the claim codes, and the digests by which refused people are known for a day. */
   readonly digestKey: Redacted.Redacted<Uint8Array>
 }
 
@@ -72,7 +71,6 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
   const members = yield* Members
   const invites = yield* Invites
   const refusals = yield* makeRefusals(digestKey)
-  const codes = new Map<string, Redacted.Redacted<string>>()
   const wrongTries = new Map<string, ReadonlyArray<Counted>>()
 
   const role = (bot: BotKey, user: number) =>
@@ -85,13 +83,7 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
       : Effect.succeed(false)
 
   const codeOf = (bot: BotKey) =>
-    Effect.sync(() => {
-      const known = codes.get(botName(bot))
-      if (known !== undefined) return known
-      const code = Redacted.make(claimCodeOf(randomBytes(8)), { label: "claim code" })
-      codes.set(botName(bot), code)
-      return code
-    })
+    Redacted.make(claimCodeOf(Redacted.value(digestKey), bot), { label: "claim code" })
 
   /** Wrong codes of the last hour. */
   const triesOf = (bot: BotKey, now: number) => recent(wrongTries.get(botName(bot)) ?? [], now, hour)
@@ -128,12 +120,11 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     const given = claimIn(update)
     if (given === undefined) return yield* Effect.as(refusals.refuse(bot, update, "unclaimed"), stranger)
     if (!(yield* mayGuess(bot, sender.id))) return stranger
-    if (!sameCode(given, Redacted.value(yield* codeOf(bot)))) {
+    if (!sameCode(given, Redacted.value(codeOf(bot)))) {
       yield* countWrong(bot, sender.id, "a claim code")
       return yield* Effect.as(refusals.wrongCode(bot, update), stranger)
     }
     if (!(yield* members.claim(bot.tenant, sender))) return stranger
-    codes.delete(botName(bot))
     yield* Effect.logInfo("The bot was claimed with its code and has an owner now").pipe(
       Effect.annotateLogs({ tenant: bot.tenant, app: bot.app })
     )
@@ -172,7 +163,7 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     }),
 
     claimCode: Effect.fn("Permission.claimCode")(function* (bot) {
-      return (yield* isUnclaimed(bot)) ? Option.some(yield* codeOf(bot)) : Option.none()
+      return (yield* isUnclaimed(bot)) ? Option.some(codeOf(bot)) : Option.none()
     }),
 
     takesInvites: (bot) => Effect.succeed(ruleFor(bot, allowed) === "claim"),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { TenantId } from "../../src/domain/Ids.ts"
+import { defaultApp, defaultTenant, TenantId } from "../../src/domain/Ids.ts"
 import {
   claimCodeOf,
   claimIn,
@@ -15,13 +15,15 @@ import {
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { messageUpdate } from "./updates.ts"
 
+const bot = { tenant: defaultTenant, app: defaultApp }
 const said = (text: string, more: object = {}) => decodeUpdate(messageUpdate(1, { text, ...more }))
 
 describe("the claim code", () => {
   it("is eight readable characters, recognised however it is typed", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 8, maxLength: 8 }), (random) => {
-        const code = claimCodeOf(random)
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (key) => {
+        const code = claimCodeOf(key, bot)
+        assert.notStrictEqual(claimCodeOf(key, { ...bot, tenant: TenantId.make("other") }), code)
         assert.match(code, /^[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}$/)
         assert.isTrue(sameCode(code.toUpperCase().replace("-", " "), code))
         assert.strictEqual(claimIn(said(`/start ${code}`)), code)

@@ -122,6 +122,16 @@ describe("a bot nobody owns", () => {
     )
   )
 
+  it.effect("is claimed at one replica with the code another printed", () =>
+    claiming(
+      Effect.gen(function* () {
+        const other = yield* Layer.build(Layer.fresh(People.layer()))
+        const printed = yield* Effect.provide(code, other)
+        assert.strictEqual(yield* admit(`/start ${printed}`), "owner, by code")
+      })
+    )
+  )
+
   it.effect("after five wrong codes an hour even the right one of that person is not taken", () =>
     claiming(
       Effect.gen(function* () {
