@@ -3,7 +3,7 @@
  * tenant's transactions, the signals between processes, and the engine's own client.
  */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Context, Effect, Layer, type Redacted } from "effect"
+import { Context, Effect, Layer, type Redacted, Schedule } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError } from "effect/sql"
 import { type Connection, DatabaseOwner } from "./DatabaseOwner.ts"
@@ -36,18 +36,7 @@ const make = Effect.fn("Database.make")(function* (options: DatabaseOptions) {
     password: rolePassword(options.secretsKey, role)
   })
   yield* Effect.forEach(roles, (role) =>
-    checkLogin(login(role)).pipe(
-      // Another SECRETS_KEY than when the role was made: the owner says which one counts.
-      Effect.catchIf(
-        (error) => error.reason._tag === "AuthenticationError",
-        () =>
-          Effect.logWarning(`The password of ${role} does not fit SECRETS_KEY; setting it anew`).pipe(
-            Effect.andThen(renewPassword(owner, options.secretsKey, role)),
-            Effect.andThen(checkLogin(login(role)))
-          )
-      ),
-      Effect.mapError((error) => unreachable(error))
-    )
+    Effect.mapError(fitPassword(owner, options.secretsKey, role, login(role)), unreachable)
   )
 
   const runtime = yield* PgClient.make({
@@ -81,6 +70,50 @@ const asOwner = <A>(
 
 const checkLogin = (login: Connection) =>
   Effect.scoped(PgConnection.make({ ...login, applicationName: "zapiska-start" }))
+
+/** What closes, or what starts beside us with this very key, is given as long. */
+const closesWithin = "5 seconds"
+
+/**
+ * With another SECRETS_KEY than when the role was made the owner says which one counts, but never while others work
+ * with the one before: their next connection would be refused.
+ */
+const fitPassword = (owner: Connection, secretsKey: Redacted.Redacted, role: Role, login: Connection) =>
+  checkLogin(login).pipe(
+    Effect.catchIf(
+      (error) => error.reason._tag === "AuthenticationError",
+      () =>
+        Effect.gen(function* () {
+          yield* refuseBesideOthers(owner)
+          yield* Effect.logWarning(`The password of ${role} does not fit SECRETS_KEY; setting it anew`)
+          yield* renewPassword(owner, secretsKey, role)
+          yield* checkLogin(login)
+        })
+    ),
+    Effect.retry({
+      while: (error) => error._tag === "DatabaseRefused" && error.cause === undefined,
+      schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: closesWithin }))
+    })
+  )
+
+const refuseBesideOthers = Effect.fnUntraced(function* (owner: Connection) {
+  const { rows } = yield* Effect.scoped(
+    Effect.flatMap(PgConnection.make({ ...owner, applicationName: "zapiska-owner" }), (connection) =>
+      connection.query(
+        `SELECT string_agg(format('%s (pid %s, database %s)', application_name, pid, datname), ', ' ORDER BY pid) AS live
+         FROM pg_stat_activity WHERE usename = ANY($1::text[])`,
+        [[...roles]]
+      )
+    )
+  )
+  const live = rows[0]?.live
+  if (typeof live === "string")
+    return yield* new DatabaseRefused({
+      problem: `This process has another SECRETS_KEY than those that work with this PostgreSQL server: ${live}`,
+      remedy:
+        "Theirs stays in force. Give this one their SECRETS_KEY (or their secrets.key in DATA_DIR); to change the key, stop them first"
+    })
+})
 
 const renewPassword = (owner: Connection, secretsKey: Redacted.Redacted, role: Role) =>
   Effect.scoped(

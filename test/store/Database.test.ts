@@ -158,6 +158,21 @@ layer(ownServer, { excludeTestServices: true })((it) => {
     })
   )
 
+  it.effect("another SECRETS_KEY is refused beside a process that runs, which goes on as it was", () =>
+    Effect.gen(function* () {
+      const { owner } = yield* emptyDatabase
+      const running = yield* open(owner)
+      const refused = yield* Effect.flip(
+        Effect.scoped(open(owner, Buffer.alloc(32, "a stranger").toString("base64")))
+      )
+      assert.include(refused.message, "another SECRETS_KEY")
+      assert.match(refused.message, /zapiska-signals \(pid \d+/)
+      // Both passwords are as they were.
+      yield* Effect.scoped(open(owner))
+      assert.lengthOf(yield* tenants(running), 1)
+    })
+  )
+
   it.effect("says that the server cannot be reached, and what to check", () =>
     Effect.gen(function* () {
       const owner = {
