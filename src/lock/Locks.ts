@@ -6,7 +6,7 @@ import { Context, type Duration, Effect, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import { defaultTenant, type TenantId } from "../domain/Ids.ts"
 
-/** `name` says what is owned, such as `bot/default`; unique per tenant. */
+/** `name` says what is owned, such as `bot/123456`; unique per tenant. */
 export interface LockKey {
   readonly tenant: TenantId
   readonly name: string

@@ -3,9 +3,10 @@
  * in one process of the world.
  */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
+import type { BotId, TenantId } from "../domain/Ids.ts"
 import { type Lease, type LockKey, Locks } from "../lock/Locks.ts"
 import { TaskManager } from "../task/TaskManager.ts"
-import { type BotCommand, type BotKey, BotPort, type BotUnknown, Unauthorized } from "../telegram/BotPort.ts"
+import { type BotCommand, type BotKey, BotPort, Unauthorized } from "../telegram/BotPort.ts"
 import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
@@ -41,8 +42,8 @@ export class BotRunner extends Context.Service<
   )
 }
 
-/** Whoever holds it polls the bot and sends its outbox. */
-export const leaseOf = ({ tenant, app }: BotKey): LockKey => ({ tenant, name: `bot/${app}` })
+/** Whoever holds it polls the bot and sends its outbox. Its fences go on with the bot when that gets another name. */
+export const leaseOf = (tenant: TenantId, bot: BotId): LockKey => ({ tenant, name: `bot/${bot}` })
 
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
@@ -80,9 +81,12 @@ const make = Effect.gen(function* () {
     )
 
   /** The tasks of a bot, for as long as this runs. */
-  const run = (bot: BotKey, menus: ReadonlyArray<CommandMenu>): Effect.Effect<never, BotUnknown, Lease> =>
+  const run = (
+    bot: BotKey,
+    botId: BotId,
+    menus: ReadonlyArray<CommandMenu>
+  ): Effect.Effect<never, never, Lease> =>
     Effect.gen(function* () {
-      const botId = botIdOf(yield* bots.get(bot))
       yield* task(bot, "outbox", "Sends what the bot has to say", outbox.dispatch(bot, botId))
       yield* task(
         bot,
@@ -121,21 +125,26 @@ const make = Effect.gen(function* () {
   return BotRunner.of({
     start: Effect.fn("BotRunner.start")(function* (bot: BotKey, menus: ReadonlyArray<CommandMenu>) {
       pollers.add(idOf(bot, "poller"))
-      const running = run(bot, menus)
-      const ifFree = locks.tryLease(leaseOf(bot))(running)
-      const inLine = Effect.catchTag(ifFree, "LockHeld", (error) =>
-        Effect.andThen(
-          Effect.logInfo(
-            `Bot ${botName(bot)} is run by ${error.owner}; this process takes over when that ends`
-          ),
-          locks.withLease(leaseOf(bot))(running)
+      const held = Effect.gen(function* () {
+        const botId = botIdOf(yield* bots.get(bot))
+        const lease = leaseOf(bot.tenant, botId)
+        const running = run(bot, botId, menus)
+        const ifFree = locks.tryLease(lease)(running)
+        const inLine = Effect.catchTag(ifFree, "LockHeld", (error) =>
+          Effect.andThen(
+            Effect.logInfo(
+              `Bot ${botName(bot)} is run by ${error.owner}; this process takes over when that ends`
+            ),
+            locks.withLease(lease)(running)
+          )
         )
-      )
+        return yield* inTurn(botName(bot), { ifFree, inLine })
+      })
       yield* task(
         bot,
         "session",
         "Keeps the lease on the bot",
-        inTurn(botName(bot), { ifFree, inLine }).pipe(
+        held.pipe(
           // It was said where it was lost; whoever is to have it stands in line at once.
           Effect.catchTag("LockLost", () => Effect.sleep("1 second")),
           Effect.forever,

@@ -14,6 +14,7 @@ import vault from "./migrations/0005_vault.ts"
 import tenants from "./migrations/0006_tenants.ts"
 import people from "./migrations/0007_people.ts"
 import sessions from "./migrations/0008_sessions.ts"
+import botFences from "./migrations/0009_bot_fences.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -37,7 +38,8 @@ export const migrations = {
   "0005_vault": vault,
   "0006_tenants": tenants,
   "0007_people": people,
-  "0008_sessions": sessions
+  "0008_sessions": sessions,
+  "0009_bot_fences": botFences
 }
 
 const migrationTable = "schema_migrations"

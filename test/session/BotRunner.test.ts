@@ -12,7 +12,7 @@ import {
   SubscriptionRef
 } from "effect"
 import { TestClock } from "effect/testing"
-import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
 import { Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
@@ -168,7 +168,7 @@ describe("BotRunner", () => {
         const { tryLease } = yield* Locks
         yield* start(bot, menus)
         yield* TestClock.adjust("1 second")
-        const lease = tryLease(leaseOf(bot))(Effect.void)
+        const lease = tryLease(leaseOf(bot.tenant, BotId.make(7)))(Effect.void)
         assert.strictEqual((yield* Effect.flip(lease))._tag, "LockHeld")
         yield* stop(bot)
         assert.deepStrictEqual(ended, ["poller"])

@@ -1,6 +1,6 @@
 /** The bots of the replicas: one by its token in the environment of each, others kept in the database, of two tenants. */
 import { Effect, Layer, Redacted } from "effect"
-import { AppId, defaultApp, defaultTenant, TenantId, UserId } from "../../../src/domain/Ids.ts"
+import { AppId, BotId, defaultApp, defaultTenant, TenantId, UserId } from "../../../src/domain/Ids.ts"
 import { lockName } from "../../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
 import { Apps } from "../../../src/session/Apps.ts"
@@ -26,7 +26,7 @@ const acme = TenantId.make("acme")
 const botOf = (id: number, key: BotKey): FleetBot => ({
   id,
   tenant: key.tenant,
-  lock: lockName(leaseOf(key))
+  lock: lockName(leaseOf(key.tenant, BotId.make(id)))
 })
 
 /** The services an operator's command would use, on the same database. */

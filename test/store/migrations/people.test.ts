@@ -1,15 +1,8 @@
-import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import { Reactivity } from "effect/reactivity"
-import { Migrator, SqlClient } from "effect/sql"
+import { Effect } from "effect"
 import { TenantId } from "../../../src/domain/Ids.ts"
-import * as Database from "../../../src/store/Database.ts"
-import { migrations } from "../../../src/store/Preparation.ts"
-import { runtimeRole } from "../../../src/store/Roles.ts"
 import { TenantScope } from "../../../src/store/TenantScope.ts"
-import { TestDatabase } from "../../support/Postgres.ts"
-import { secretsKey } from "../../support/TestServer.ts"
+import { databaseAt, empty, migrated } from "./databaseAt.ts"
 
 interface Person {
   readonly app: string
@@ -18,37 +11,27 @@ interface Person {
   readonly language?: string
 }
 
-/** A database as the version with migration 5 left it, with members of two tenants. */
-const before = Effect.fnUntraced(function* (members: Readonly<Record<string, ReadonlyArray<Person>>>) {
-  const { owner } = yield* TestDatabase
-  const sql = yield* PgClient.make({ ...owner, maxConnections: 1 })
-  const old = Object.fromEntries(
-    Object.entries(migrations).filter(([name]) => Number.parseInt(name, 10) <= 5)
-  ) as typeof migrations
-  yield* sql`CREATE SCHEMA zapiska`
-  yield* sql.unsafe(`GRANT USAGE ON SCHEMA zapiska TO ${runtimeRole}`)
-  yield* sql`SELECT set_config('search_path', 'zapiska', false)`
-  yield* Migrator.make({})({ loader: Migrator.fromRecord(old), table: "schema_migrations" }).pipe(
-    Effect.provideService(SqlClient.SqlClient, sql)
+const fill = (members: Readonly<Record<string, ReadonlyArray<Person>>>) =>
+  databaseAt(
+    5,
+    Object.entries(members).map(([tenant, people]) => ({
+      tenant,
+      fill: (sql) =>
+        Effect.forEach(
+          people,
+          ({ app, user, role, language = null }) =>
+            sql`INSERT INTO members (tenant_id, app, user_id, role, name, language)
+              VALUES (${tenant}, ${app}, ${user}::bigint, ${role}, ${`${user} of ${app}`}, ${language})`
+        )
+    }))
   )
-  for (const [tenant, people] of Object.entries(members)) {
-    yield* sql`SELECT set_config('app.tenant_id', ${tenant}, false)`
-    yield* sql`INSERT INTO tenants (tenant_id) VALUES (${tenant})`
-    for (const { app, user, role, language = null } of people) {
-      yield* sql`INSERT INTO members (tenant_id, app, user_id, role, name, language)
-        VALUES (${tenant}, ${app}, ${user}::bigint, ${role}, ${`${user} of ${app}`}, ${language})`
-    }
-  }
-})
-
-const empty = TestDatabase.layerOwner("template1").pipe(Layer.provideMerge(Reactivity.layer))
 
 it.live(
   "who was in several bots of a tenant is in it once, as the highest they were, and nobody is lost",
   () =>
     Effect.gen(function* () {
       yield* Effect.scoped(
-        before({
+        fill({
           alpha: [
             { app: "default", user: 1, role: "reader", language: "ru" },
             { app: "second", user: 1, role: "owner" },
@@ -63,11 +46,6 @@ it.live(
           ]
         })
       )
-      const database = Database.layer({
-        secretsKey: Redacted.make(secretsKey),
-        poolSize: 1,
-        enginePoolSize: 1
-      })
       const rows = yield* Effect.provide(
         TenantScope.use(({ transaction }) =>
           Effect.forEach(["alpha", "beta"], (tenant) =>
@@ -78,7 +56,7 @@ it.live(
             )
           )
         ),
-        database
+        migrated
       )
       assert.deepStrictEqual(rows, [
         [
