@@ -3,7 +3,8 @@
  * settings come from the environment and `.env`, or from `ProcessEnvironment` where a program gives its own.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Layer } from "effect"
+import { Context, Layer } from "effect"
+import { DatabaseUse } from "../store/DatabaseUse.ts"
 import type { BotPort } from "../telegram/BotPort.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Embedded from "./Embedded.ts"
@@ -20,3 +21,6 @@ export const layerWith = <A, E>(options: {
   )
 
 export const layer = layerWith({ bot: Embedded.telegram })
+
+/** Fails when the process cannot go on, because others work with its database. */
+export const untilLost = (services: Context.Context<DatabaseUse>) => Context.get(services, DatabaseUse).lost

@@ -30,10 +30,13 @@ import * as VaultCheck from "../session/VaultCheck.ts"
 import { Audit } from "../store/Audit.ts"
 import * as Database from "../store/Database.ts"
 import { DatabaseOwner } from "../store/DatabaseOwner.ts"
+import { DatabaseUse } from "../store/DatabaseUse.ts"
 import { DataDirLock } from "../store/DataDirLock.ts"
 import { Directory } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { LocalPostgres } from "../store/LocalPostgres.ts"
+import type { LocalPostgresError } from "../store/PostgresError.ts"
+import type { DatabaseRefused } from "../store/Preparation.ts"
 import { Shutdown } from "../store/Shutdown.ts"
 import { Tenants } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
@@ -83,14 +86,18 @@ const directory = configured(({ dataDir }) => DataDirLock.layer({ dataDir }))
 
 const database = Layer.unwrap(
   Effect.gen(function* () {
-    const { databaseUrl, postgresBinaries } = yield* AppConfig
+    const { cluster, databaseUrl, postgresBinaries } = yield* AppConfig
     const { key } = yield* Secrets
     const secretsKey = Redacted.make(Buffer.from(Redacted.value(key)).toString("base64"))
-    const owner =
+    const owner: Layer.Layer<DatabaseOwner | DatabaseUse, DatabaseRefused | LocalPostgresError, DataDirLock> =
       databaseUrl === undefined
-        ? LocalPostgres.layer({ binaries: postgresBinaries })
-        : DatabaseOwner.layerUrl(databaseUrl)
-    return Database.layer({ secretsKey }).pipe(Layer.provide(owner))
+        ? Layer.merge(LocalPostgres.layer({ binaries: postgresBinaries }), DatabaseUse.layerOwn)
+        : DatabaseUse.layer(cluster === undefined ? "alone" : "together").pipe(
+            Layer.provideMerge(DatabaseOwner.layerUrl(databaseUrl))
+          )
+    return Layer.merge(Database.layer({ secretsKey }), Layer.effect(DatabaseUse, DatabaseUse)).pipe(
+      Layer.provide(owner)
+    )
   })
 )
 

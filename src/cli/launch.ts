@@ -2,7 +2,7 @@
  * Runs the assistant until it is told to stop, and does not let what hangs then keep the process: nothing it could
  * still do is needed, for a process that is killed loses nothing.
  */
-import { Console, Effect, Fiber, Layer, Scope } from "effect"
+import { Console, type Context, Effect, Fiber, Layer, Scope } from "effect"
 
 /** An operator's supervisor kills after ten seconds or more. */
 const patience = "8 seconds"
@@ -11,12 +11,16 @@ const overdue = Console.error(
   `It did not stop within ${patience} and is ended: what it had not finished it finds again at its next start`
 )
 
-export const launch = <A, E, R>(application: Layer.Layer<A, E, R>): Effect.Effect<never, E, R> =>
+/** `until`: ends it by itself when it cannot go on. */
+export const launch = <A, E, R, E2 = never>(
+  application: Layer.Layer<A, E, R>,
+  until: (services: Context.Context<A>) => Effect.Effect<never, E2> = () => Effect.never
+): Effect.Effect<never, E | E2, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const exit = yield* Effect.exit(
-        restore(Effect.andThen(Layer.buildWithScope(application, scope), Effect.never))
+        restore(Effect.flatMap(Layer.buildWithScope(application, scope), until))
       )
       const closing = yield* Effect.forkDetach(Scope.close(scope, exit))
       // By another: this fiber is interrupted and would wait for nothing.

@@ -138,7 +138,7 @@ const renewPassword = (owner: Connection, secretsKey: Redacted.Redacted, role: R
 const reasonOf = ({ message, reason: { cause } }: SqlError.SqlError): string =>
   cause instanceof Error && cause.message !== "" ? cause.message : message
 
-const unreachable = (error: SqlError.SqlError | DatabaseRefused) =>
+export const unreachable = (error: SqlError.SqlError | DatabaseRefused) =>
   error._tag === "DatabaseRefused"
     ? error
     : new DatabaseRefused({

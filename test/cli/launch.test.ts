@@ -43,4 +43,16 @@ describe("launch", () => {
       assert.deepStrictEqual(exit, Exit.fail("no database"))
     })
   )
+
+  it.effect("what cannot go on is closed and told", () =>
+    Effect.gen(function* () {
+      let closed = false
+      const closes = Effect.sync(() => {
+        closed = true
+      })
+      const exit = yield* Effect.exit(launch(closing(closes), () => Effect.fail("lost")))
+      assert.deepStrictEqual(exit, Exit.fail("lost"))
+      assert.isTrue(closed)
+    })
+  )
 })
