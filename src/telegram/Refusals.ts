@@ -67,7 +67,8 @@ export const makeRefusals = Effect.fnUntraced(function* (digestKey: Redacted.Red
     const digest = refusalDigest(Redacted.value(digestKey), bot, user, day)
     const rows = yield* transaction(bot.tenant, (sql) =>
       Effect.andThen(
-        sql`DELETE FROM refusals WHERE app = ${bot.app} AND refused_on < ${day}::date`,
+        sql`DELETE FROM refusals
+          WHERE tenant_id = ${bot.tenant} AND app = ${bot.app} AND refused_on < ${day}::date`,
         sql`INSERT INTO refusals (tenant_id, app, refused_on, digest)
           VALUES (${bot.tenant}, ${bot.app}, ${day}::date, ${digest})
           ON CONFLICT DO NOTHING RETURNING 1`

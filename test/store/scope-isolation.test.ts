@@ -6,8 +6,12 @@ import { existsSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
 import { type Context, Effect, Layer } from "effect"
 import fc from "fast-check"
-import { TenantId } from "../../src/domain/Ids.ts"
+import { AppId, TenantId } from "../../src/domain/Ids.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
 import { Tenants } from "../../src/store/Tenants.ts"
+import { Permission } from "../../src/telegram/Permission.ts"
+import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
+import { messageUpdate } from "../telegram/updates.ts"
 import { commands } from "./isolation/commands.ts"
 import { tenantMethods } from "./isolation/methods.ts"
 import type { Ask, Given } from "./isolation/things.ts"
@@ -93,6 +97,30 @@ it.live("tenants are answered as if each were alone, and none touches another's 
 
 it.live("queries keep tenants apart by themselves: also when the policies of the tables are gone", () =>
   anySteps("gone", 150)
+)
+
+it.live("who was refused at one tenant's bot yesterday is forgotten by that tenant alone", () =>
+  Effect.gen(function* () {
+    const [one, two] = tenants.map((tenant) => ({ tenant, app: AppId.make("helper") }))
+    yield* withoutPolicies
+    for (const { tenant, app } of [one!, two!]) {
+      yield* Tenants.use(({ add }) => add({ id: tenant }, "admin"))
+      yield* TenantScope.use(({ transaction }) =>
+        transaction(
+          tenant,
+          (sql) => sql`INSERT INTO refusals (tenant_id, app, refused_on, digest)
+            VALUES (${tenant}, ${app}, '2020-01-01', decode(repeat('00', 32), 'hex'))`
+        )
+      )
+    }
+    const rows = yield* rowsByTenant
+    const before = yield* rows
+    const stranger = decodeUpdate(messageUpdate(1, { chat: { id: 7, type: "private" } }, 7))
+    yield* Permission.use(({ admit }) => admit(one!, stranger))
+    const after = yield* rows
+    assert.notStrictEqual(after.get(one!.tenant), before.get(one!.tenant))
+    assert.strictEqual(after.get(two!.tenant), before.get(two!.tenant))
+  }).pipe(Effect.scoped, Effect.provide(world))
 )
 
 /** What belongs to others, what is there already, the last owner, a session without credentials. */
