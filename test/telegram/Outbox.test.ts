@@ -1,7 +1,8 @@
 import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { ChatId, MessageId } from "../../src/domain/Ids.ts"
+import { Address } from "../../src/domain/Address.ts"
+import { ChatId, MessageId, TenantId } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import {
   BotPort,
@@ -92,6 +93,35 @@ describe("Outbox", () => {
       yield* become({ b: "sent" })
       assert.deepStrictEqual(yield* states, { b: "sent" })
     }).pipe(Effect.provide(recording))
+  )
+
+  it.live(
+    "what cannot be kept for a tenant that was removed fails alone: what others say beside it is kept",
+    () =>
+      Effect.gen(function* () {
+        const { enqueueAlone } = yield* Outbox
+        const gone = TenantId.make("gone")
+        const ofGone = (key: string) => {
+          const { address, ...rest } = entry(key)
+          return Effect.exit(
+            enqueueAlone(gone, { ...rest, address: new Address({ ...address, tenant: gone }) })
+          )
+        }
+        const exits = yield* Effect.all(
+          [
+            ofGone("a"),
+            Effect.exit(enqueueAlone(bot.tenant, entry("b"))),
+            ofGone("c"),
+            Effect.exit(enqueueAlone(bot.tenant, entry("d")))
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          exits.map(({ _tag }) => _tag),
+          ["Failure", "Success", "Failure", "Success"]
+        )
+        assert.deepStrictEqual(yield* states, { b: "pending", d: "pending" })
+      }).pipe(Effect.provide(recording))
   )
 
   it.live("edits the status message to the result", () =>
