@@ -171,10 +171,16 @@ const make = Effect.gen(function* () {
   )
 
   /** The trace of an update begins here, not in a poll that may have brought a hundred. */
-  const traced = (botId: BotId, { decoded }: Heard) =>
+  const traced = ({ tenant, app }: BotKey, botId: BotId, { decoded }: Heard) =>
     Effect.withSpan("Taking.take", {
       root: true,
-      attributes: { "bot.id": botId, "update.id": decoded.updateId, "update.kind": decoded._tag }
+      attributes: {
+        tenant,
+        app,
+        "bot.id": botId,
+        "update.id": decoded.updateId,
+        "update.kind": decoded._tag
+      }
     })
 
   /** `behind`: left alone, for one before it was not stored. */
@@ -185,7 +191,7 @@ const make = Effect.gen(function* () {
       if (line.over.has(received.decoded.updateId)) return "refused"
       return yield* kept(bot, botId, received, admission)
     }).pipe(
-      traced(botId, received),
+      traced(bot, botId, received),
       Effect.onError(() =>
         Effect.sync(() => {
           line.broken = true
@@ -288,7 +294,7 @@ const make = Effect.gen(function* () {
         const admission = yield* permission.admit(bot, received.decoded)
         const over = yield* overLimit(bot, [received], undefined)
         return over.size > 0 ? ("refused" as const) : yield* kept(bot, botId, received, admission)
-      }).pipe(traced(botId, received))
+      }).pipe(traced(bot, botId, received))
     },
     Effect.tapError(() => Metric.update(storeFailures, 1))
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Queue } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { BotId, defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import type { IncomingUpdate } from "../../src/domain/IncomingMessage.ts"
@@ -141,6 +141,26 @@ describe("polling", () => {
       yield* answer()
       assert.deepInclude(polls[0], { limit: 100, allowedUpdates, connection: "shared" })
       assert.isFalse("offset" in polls[0]!)
+    })
+  )
+
+  it.effect("the trace of an update begins with whose bot it came to", () =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (given) => {
+          const span = new Tracer.NativeSpan(given)
+          spans.push(span)
+          return span
+        }
+      })
+      const { answer } = yield* Effect.provideService(world({}), Tracer.Tracer, tracer)
+      yield* answer(batch(10))
+      const taken = spans.filter(({ name }) => name === "Taking.take")
+      assert.deepStrictEqual(
+        taken.map(({ attributes }) => Object.fromEntries(attributes)),
+        [{ ...bot, "bot.id": botId, "update.id": 10, "update.kind": "Message" }]
+      )
     })
   )
 
