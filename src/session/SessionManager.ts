@@ -92,7 +92,11 @@ export class SessionManager extends Context.Service<
     ) => Effect.Effect<LoginStep, LoginError | NoLogin>
     readonly cancel: (key: SessionKey) => Effect.Effect<void, NoLogin>
     /** Logs out at Telegram, as far as it can be reached, and destroys what is kept here. */
-    readonly revoke: (key: SessionKey, actor: string) => Effect.Effect<Ending, RevokeError>
+    readonly revoke: (
+      key: SessionKey,
+      actor: string,
+      along?: Effect.Effect<void, SqlError.SqlError>
+    ) => Effect.Effect<Ending, RevokeError>
     readonly status: (key: SessionKey) => Effect.Effect<SessionInfo, SessionUnknown | SqlError.SqlError>
     readonly list: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionInfo>, SqlError.SqlError>
     /** The newest moves first. */
@@ -163,7 +167,11 @@ const make = Effect.fnUntraced(function* (
     yield* session.logOut
   }, Effect.scoped)
 
-  const end = Effect.fnUntraced(function* (key: SessionKey, actor: string) {
+  const end = Effect.fnUntraced(function* (
+    key: SessionKey,
+    actor: string,
+    along: Effect.Effect<void, SqlError.SqlError>
+  ) {
     const { fence } = yield* Lease
     const row = yield* store.get(key)
     const problem = isLoggedIn(row.state)
@@ -182,7 +190,7 @@ const make = Effect.fnUntraced(function* (
       "manual_revoke",
       { actor, fence },
       problem === undefined ? {} : { error: problem },
-      secrets.destroy(key)
+      Effect.andThen(secrets.destroy(key), along)
     )
     return problem === undefined ? {} : { problem }
   })
@@ -224,7 +232,7 @@ const make = Effect.fnUntraced(function* (
     ),
     cancel: Effect.fn("SessionManager.cancel")((key) => logins.cancel(key)),
 
-    revoke: Effect.fn("SessionManager.revoke")(function* (key, actor) {
+    revoke: Effect.fn("SessionManager.revoke")(function* (key, actor, along = Effect.void) {
       const session = sessionName(key)
       const { kind } = yield* store.get(key)
       if (kind === "bot") return yield* new NotAnAccount({ session })
@@ -232,7 +240,7 @@ const make = Effect.fnUntraced(function* (
       // Whichever process has it, this one included, lets go of it.
       yield* scope.transaction(key.tenant, (sql) => signals.notify(sql, "zapiska_sessions_wanted", session))
       return yield* locks
-        .withLease(leaseOf(key), { wait: letGoWithin })(end(key, actor))
+        .withLease(leaseOf(key), { wait: letGoWithin })(end(key, actor, along))
         .pipe(
           Effect.catchTag("LockHeld", ({ owner }) => Effect.fail(new HeldElsewhere({ session, owner }))),
           Effect.catchTag("LockLost", () =>

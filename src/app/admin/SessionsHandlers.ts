@@ -118,14 +118,15 @@ export const sessionsHandlers = HttpApiBuilder.group(
 
     const login = Effect.fnUntraced(function* (key: SessionKey, phone: Redacted.Redacted | undefined) {
       yield* known(key)
+      // Before: what is asked for goes on after this answer, and by itself.
+      yield* Effect.catchTag(record(key, "session.login_asked"), "SqlError", databaseAway)
       const steps =
         phone === undefined ? sessions.loginByQr(key, { actor }) : sessions.loginByCode(key, phone, { actor })
       return yield* Effect.catchTag(present(steps), "NoLogin", missing)
     })
 
     const revoked = Effect.fnUntraced(function* (key: SessionKey) {
-      const { problem } = yield* sessions.revoke(key, actor)
-      yield* record(key, "session.revoked")
+      const { problem } = yield* sessions.revoke(key, actor, record(key, "session.revoked"))
       const session = yield* sessions.status(key)
       return { session, ...(problem === undefined ? {} : { problem }) }
     })
@@ -135,7 +136,14 @@ export const sessionsHandlers = HttpApiBuilder.group(
       Effect.andThen(existing(tenant), Effect.catchTag(sessions.list(tenant), "SqlError", databaseAway))
     const loginState = (key: SessionKey) =>
       present(sessions.login(key)).pipe(Effect.catchTag("NoLogin", missing))
-    const cancel = (key: SessionKey) => sessions.cancel(key).pipe(Effect.catchTag("NoLogin", missing))
+    const cancel = (key: SessionKey) =>
+      sessions
+        .cancel(key)
+        .pipe(
+          Effect.andThen(record(key, "session.login_cancelled")),
+          Effect.catchTag("NoLogin", missing),
+          Effect.catchTag("SqlError", databaseAway)
+        )
     const validate = (key: SessionKey) => refusing(sessions.validate(key))
     const code = (key: SessionKey, given: Redacted.Redacted) => answered(sessions.submitCode(key, given))
     const password = (key: SessionKey, given: Redacted.Redacted) =>

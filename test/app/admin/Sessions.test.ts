@@ -49,6 +49,7 @@ it.live("a session is added, logged in, looked at and revoked; nothing secret is
     assert.strictEqual(world.valid(), 0)
     assert.deepStrictEqual(yield* recorded("default"), [
       "admin session.added mine",
+      "admin session.login_asked mine",
       "admin session.revoked mine"
     ])
     for (const { text } of [added, status, validated, revoked, done, yield* call("GET", path)]) {
