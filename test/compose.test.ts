@@ -19,6 +19,7 @@ interface Compose {
         readonly command?: ReadonlyArray<string>
         readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
         readonly healthcheck?: unknown
+        readonly stop_grace_period?: string
         readonly volumes?: ReadonlyArray<string>
       }
     >
@@ -46,7 +47,7 @@ const interpolated = (value: string, given: Readonly<Record<string, string>>) =>
   })
 
 describe("docker-compose.yml", () => {
-  const { command, depends_on, environment } = compose.services.zapiska!
+  const { command, depends_on, environment, stop_grace_period } = compose.services.zapiska!
   const set = Object.fromEntries(
     instructions("ENV").flatMap((line) => line.split(/\s+/).map((pair) => pair.split("=", 2)))
   ) as Record<string, string>
@@ -63,6 +64,22 @@ describe("docker-compose.yml", () => {
     assert.include(command!.at(-1), "CLUSTER_HOST=")
     // Nothing of the file's own is a secret.
     for (const name of ["SECRETS_KEY", "ADMIN_TOKEN"]) assert.match(environment![name]!, /^\$\{/)
+  })
+
+  it("hands on what operators may say about who reaches a bot, and how much it takes", () => {
+    const handed = variableNames.filter((name) => environment![name] === `\${${name}:-}`)
+    assert.deepStrictEqual(
+      handed,
+      variableNames.filter(
+        (name) =>
+          /^(TELEGRAM_WEBHOOK|LIMIT)_/.test(name) ||
+          ["TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_USERS", "HTTP_ALLOWED_HOSTS"].includes(name)
+      )
+    )
+  })
+
+  it("gives a replica longer to stop than it takes for what is begun", () => {
+    assert.strictEqual(stop_grace_period, "30s")
   })
 
   it("starts the program as the image does, when what it stands on is healthy", () => {
