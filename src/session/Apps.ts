@@ -167,6 +167,8 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
       const kept = yield* scope
         .transaction(tenant, (sql) =>
           Effect.gen(function* () {
+            // Whoever removes it meanwhile is waited for, and holds up nothing that only uses it.
+            yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR KEY SHARE`
             yield* tenants.get(tenant)
             const shared =
               yield* sql`SELECT 1 FROM apps WHERE tenant_id = ${tenant} AND api_key_alias = ${alias}

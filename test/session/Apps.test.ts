@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto"
 import { PgConnection } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger, Redacted, Schedule } from "effect"
 import { AppId, BotId, defaultApp, defaultTenant, TenantId } from "../../src/domain/Ids.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { Audit } from "../../src/store/Audit.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
 import { Tenants } from "../../src/store/Tenants.ts"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
@@ -122,6 +123,39 @@ it.live("a bot is served once, whoever's it is, and the configured one too", () 
     assert.lengthOf(yield* apps.list(other), 0)
     assert.strictEqual((yield* Effect.flip(apps.list(TenantId.make("nobody"))))._tag, "TenantUnknown")
   }).pipe(Effect.provide(world()))
+)
+
+it.live("a bot that is added while its tenant is removed: there is no such tenant", () =>
+  Effect.gen(function* () {
+    const apps = yield* Apps
+    const tenants = yield* Tenants
+    const { token } = yield* newBot
+    const { superuser } = yield* TestDatabase
+    const { transaction } = yield* TenantScope
+    const connection = yield* PgConnection.make(superuser)
+    const removed = yield* Deferred.make<void>()
+    const committing = yield* Deferred.make<void>()
+    yield* Effect.forkChild(
+      transaction(acme, () =>
+        tenants
+          .remove(acme, "admin")
+          .pipe(
+            Effect.andThen(Deferred.succeed(removed, undefined)),
+            Effect.andThen(Deferred.await(committing))
+          )
+      )
+    )
+    yield* Deferred.await(removed)
+    const adding = yield* Effect.forkChild(Effect.flip(apps.add({ ...bot, token }, "admin")))
+    yield* connection
+      .query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+      .pipe(
+        Effect.repeat({ until: ({ rows }) => rows.length > 0, schedule: Schedule.spaced("10 millis") }),
+        Effect.timeout("10 seconds")
+      )
+    yield* Deferred.succeed(committing, undefined)
+    assert.strictEqual((yield* Fiber.join(adding))._tag, "TenantUnknown")
+  }).pipe(Effect.scoped, Effect.provide(world()))
 )
 
 it.live("rotating takes another token of the same bot, and of no other", () =>
