@@ -1,6 +1,6 @@
 /**
- * Asked before anything is stored: may this person use this bot, and as what? Of a stranger nothing is kept. A tenant
- * nobody owns yet is claimed with the code the operator reads in the output; others are let in by invites.
+ * Asked before anything is stored: may this person use this bot, and as what? Of a stranger nothing is kept. The
+ * configured bot, while nobody owns it, is claimed with the code in the output; others are added, or let in by invites.
  */
 import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
 import type { SqlError } from "effect/sql"
@@ -22,7 +22,7 @@ import {
 } from "./CodeRules.ts"
 import { Invites } from "./Invites.ts"
 import { Members } from "./Members.ts"
-import { type AllowedUsers, mayHaveRole, roleOf, ruleFor } from "./PermissionRules.ts"
+import { type AllowedUsers, isConfigured, mayHaveRole, roleOf, ruleFor } from "./PermissionRules.ts"
 import { makeRefusals } from "./Refusals.ts"
 import { conversationOf } from "./UpdateDecoder.ts"
 
@@ -51,7 +51,7 @@ export class Permission extends Context.Service<
     readonly role: (bot: BotKey, user: number) => Effect.Effect<Option.Option<Role>, SqlError.SqlError>
     /** For the sender of an update: lets them in by a code, refuses a stranger, keeps a member's language. */
     readonly admit: (bot: BotKey, update: IncomingUpdate) => Effect.Effect<Admission, SqlError.SqlError>
-    /** The code that makes the first to send it the owner; none once there are members or a fixed list. */
+    /** The code that makes the first to send it the owner; only the configured bot has one, until there are members. */
     readonly claimCode: (
       bot: BotKey
     ) => Effect.Effect<Option.Option<Redacted.Redacted<string>>, SqlError.SqlError>
@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
       roleOf(ruleFor(bot, allowed), user, { member: roll.get(user)?.role, everybody })
     )
   const isUnclaimed = (bot: BotKey) =>
-    ruleFor(bot, allowed) === "claim"
+    isConfigured(bot) && allowed === "claim"
       ? Effect.map(members.roll(bot.tenant), (roll) => roll.size === 0)
       : Effect.succeed(false)
 

@@ -7,14 +7,17 @@ import type { BotKey } from "./BotPort.ts"
 import { conversationOf } from "./UpdateDecoder.ts"
 
 /**
- * `claim`: the members of the tenant; while it has none, the first to send the claim code. A list: those and nobody
+ * `claim`: the members of the tenant; while it has none, the first to send the configured bot its claim code. A list: those and nobody
  * else, as owners. `everyone`: whoever writes; what they are as members counts where they are.
  */
 export type AllowedUsers = "claim" | "everyone" | ReadonlyArray<number>
 
+/** The one bot whose claim code is shown to the operator. */
+export const isConfigured = (bot: BotKey): boolean => bot.tenant === defaultTenant && bot.app === defaultApp
+
 /** What the configuration says is about the bot it names; all others have members. */
 export const ruleFor = (bot: BotKey, configured: AllowedUsers): AllowedUsers =>
-  bot.tenant === defaultTenant && bot.app === defaultApp ? configured : "claim"
+  isConfigured(bot) ? configured : "claim"
 
 /** `member`: what the user is in the tenant's roll. `everybody`: what they are where everyone may, without being there. */
 export const roleOf = (

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Redacted, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
+import { AppId, defaultApp, defaultTenant, UserId } from "../../src/domain/Ids.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
+import { claimCodeOf } from "../../src/telegram/CodeRules.ts"
+import { Members } from "../../src/telegram/Members.ts"
 import type { Admission, PermissionOptions } from "../../src/telegram/Permission.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
 import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
@@ -141,6 +143,26 @@ describe("a bot nobody owns", () => {
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(yield* admit(secret), "owner, by code")
         assert.strictEqual((yield* sent).filter((text) => text.includes("not the claim code")).length, 5)
+      })
+    )
+  )
+})
+
+describe("a bot that was added", () => {
+  it.effect("is nobody's until a person is added: it asks for no claim code, has none and takes none", () =>
+    claiming(
+      Effect.gen(function* () {
+        const service = yield* Permission
+        const added = { ...bot, app: AppId.make("added") }
+        const ask = (text: string) => Effect.map(service.admit(added, says(text)), wordOf)
+        assert.isTrue(Option.isNone(yield* service.claimCode(added)))
+        assert.strictEqual(yield* ask("hello"), "stranger")
+        assert.match((yield* sent).join(), /^Sorry, I am a personal assistant/)
+        assert.strictEqual(yield* ask(`/start ${claimCodeOf(new Uint8Array(32).fill(7), added)}`), "stranger")
+        assert.strictEqual(yield* count("members"), 0)
+        const members = yield* Members
+        yield* members.add(bot.tenant, { user: UserId.make(7), role: "owner" }, "admin")
+        assert.strictEqual(yield* ask("hello"), "owner")
       })
     )
   )
