@@ -7,6 +7,7 @@ import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { Health } from "../ops/Health.ts"
 import { Directory } from "../store/Directory.ts"
+import { TenantScope } from "../store/TenantScope.ts"
 import { type SecretName, type SecretState, Vault } from "./Vault.ts"
 
 /** Not one of the stored secrets opens. */
@@ -36,12 +37,32 @@ const words = {
 /** What is wrong with what, a line each. */
 export const problemsOf = (examined: ReadonlyArray<Examined>): ReadonlyArray<string> =>
   examined.flatMap(({ tenant, kind, alias, state }) =>
-    state === "sound" ? [] : [`${tenant}: the ${kind} secret ${alias} ${words[state]}; store it again`]
+    state === "sound"
+      ? []
+      : [
+          `${tenant}: the ${kind} secret ${alias} ${words[state]}; ${kind === "session" ? "log in" : "store it"} again`
+        ]
   )
 
 /** Some secrets are of another key, and none is of this one. */
 export const isOfAnotherKey = (examined: ReadonlyArray<Examined>): boolean =>
   examined.some(({ state }) => state === "foreign") && !examined.some(({ state }) => state === "sound")
+
+/** What the accounts of a tenant log in with, and what those that are logged in cannot be without. */
+const namedBySessions = (tenant: TenantId) =>
+  Effect.flatMap(TenantScope, ({ transaction }) =>
+    transaction(tenant, (sql) =>
+      Effect.map(
+        sql<SecretName>`
+          SELECT 'api-key' AS kind, api_key_alias AS alias FROM sessions
+            WHERE tenant_id = ${tenant} AND kind = 'user' AND api_key_alias IS NOT NULL
+          UNION SELECT 'session', app FROM sessions
+            WHERE tenant_id = ${tenant} AND kind = 'user' AND state = 'AUTHORIZED'
+          ORDER BY 1, 2`,
+        (names) => names.map((name): Examined => ({ ...name, tenant, state: "missing" }))
+      )
+    )
+  )
 
 const examine = Effect.fn("VaultCheck.examine")(function* (which: (tenant: TenantId) => boolean) {
   const directory = yield* Directory
@@ -59,34 +80,40 @@ const examine = Effect.fn("VaultCheck.examine")(function* (which: (tenant: Tenan
       ? []
       : [{ tenant, kind: "bot", alias, state: "missing" }]
   })
-  return [...found, ...missing]
+  const named = yield* Effect.forEach([...tenants.keys()].filter(which), namedBySessions, { concurrency: 4 })
+  const isThere = (one: Examined) =>
+    found.some(({ tenant, kind, alias }) => tenant === one.tenant && kind === one.kind && alias === one.alias)
+  return [...found, ...missing, ...named.flat().filter((one) => !isThere(one))]
 })
 
-export const layer: Layer.Layer<never, SecretsKeyWrong | SqlError.SqlError, Directory | Health | Vault> =
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const health = yield* Health
-      const context = yield* Effect.context<Directory | Vault>()
-      const examined = yield* examine(() => true)
-      const problems = problemsOf(examined)
-      if (isOfAnotherKey(examined)) return yield* new SecretsKeyWrong({ problems })
-      if (problems.length === 0) return
-      yield* Effect.logError(
-        ["Some stored secrets cannot be used; what needs them is not served:", ...problems].join("\n  ")
+export const layer: Layer.Layer<
+  never,
+  SecretsKeyWrong | SqlError.SqlError,
+  Directory | Health | TenantScope | Vault
+> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const health = yield* Health
+    const context = yield* Effect.context<Directory | TenantScope | Vault>()
+    const examined = yield* examine(() => true)
+    const problems = problemsOf(examined)
+    if (isOfAnotherKey(examined)) return yield* new SecretsKeyWrong({ problems })
+    if (problems.length === 0) return
+    yield* Effect.logError(
+      ["Some stored secrets cannot be used; what needs them is not served:", ...problems].join("\n  ")
+    )
+    const troubled = new Set(examined.flatMap(({ tenant, state }) => (state === "sound" ? [] : [tenant])))
+    // Others are served: it is said, and nobody is sent away for it. Said until it is mended.
+    yield* health.register(
+      "secrets",
+      examine((tenant) => troubled.has(tenant)).pipe(
+        Effect.provide(context),
+        Effect.map((now) => {
+          const wrong = problemsOf(now)
+          return wrong.length === 0 ? undefined : wrong.join("; ")
+        }),
+        // The database is another check's to tell.
+        Effect.catch(() => Effect.succeed(undefined))
       )
-      const troubled = new Set(examined.flatMap(({ tenant, state }) => (state === "sound" ? [] : [tenant])))
-      // Others are served: it is said, and nobody is sent away for it. Said until it is mended.
-      yield* health.register(
-        "secrets",
-        examine((tenant) => troubled.has(tenant)).pipe(
-          Effect.provide(context),
-          Effect.map((now) => {
-            const wrong = problemsOf(now)
-            return wrong.length === 0 ? undefined : wrong.join("; ")
-          }),
-          // The database is another check's to tell.
-          Effect.catch(() => Effect.succeed(undefined))
-        )
-      )
-    })
-  )
+    )
+  })
+)

@@ -88,6 +88,32 @@ it.live("what does not open is told all together, and others are served", () =>
   }).pipe(Effect.provide(world))
 )
 
+it.live("an account without what it logs in with, or without what keeps it logged in, is told", () =>
+  Effect.gen(function* () {
+    const { transaction } = yield* TenantScope
+    yield* transaction(
+      defaultTenant,
+      (sql) => sql`INSERT INTO sessions (tenant_id, app, kind, state, api_key_alias, changed_at)
+        VALUES (${defaultTenant}, 'ada', 'user', 'AUTHORIZED', 'mine', now()),
+          (${defaultTenant}, 'bob', 'user', 'ABSENT', NULL, now())`
+    )
+    const { said, ready } = yield* started(key)
+    assert.isTrue(ready)
+    assert.include(
+      said[0],
+      "default: the api-key secret mine is named by an app and not there; store it again"
+    )
+    assert.include(said[0], "default: the session secret ada is named by an app and not there; log in again")
+    assert.notInclude(said[0], "bob")
+    yield* Effect.gen(function* () {
+      const { put } = yield* Vault
+      yield* put(defaultTenant, { kind: "api-key", alias: "mine" }, Redacted.make(canary))
+      yield* put(defaultTenant, { kind: "session", alias: "ada" }, Redacted.make(canary))
+    }).pipe(Effect.provide(Vault.layer({ masterKey: key }), { local: true }))
+    assert.deepStrictEqual((yield* started(key)).said, [])
+  }).pipe(Effect.provide(world))
+)
+
 it.live("what is mended is no longer told", () =>
   Effect.gen(function* () {
     yield* stored
