@@ -6,19 +6,17 @@ import { Effect } from "effect"
 import type { TenantId } from "../domain/Ids.ts"
 import { GitProjection } from "../knowledge/GitProjection.ts"
 import { Locks } from "../lock/Locks.ts"
-import { inTurn } from "../session/Replicas.ts"
+import { everAgain, inTurn } from "../session/Replicas.ts"
 
 /** Until interrupted; fails when they cannot be kept, and is then to be started again. */
 export const keep = Effect.fnUntraced(function* (tenant: TenantId) {
   const locks = yield* Locks
   const { follow } = yield* GitProjection
   const lease = { tenant, name: "projection" }
-  return yield* inTurn(`projection/${tenant}`, {
-    ifFree: locks.tryLease(lease)(follow(tenant)),
-    inLine: locks.withLease(lease)(follow(tenant))
-  }).pipe(
-    // It was said where it was lost; whoever is to have it stands in line at once.
-    Effect.catchTag("LockLost", () => Effect.sleep("1 second")),
-    Effect.forever
+  return yield* everAgain(
+    inTurn(`projection/${tenant}`, {
+      ifFree: locks.tryLease(lease)(follow(tenant)),
+      inLine: locks.withLease(lease)(follow(tenant))
+    })
   )
 })

@@ -66,9 +66,10 @@ const make = Effect.gen(function* () {
     Effect.fnUntraced(function* (account: BotAccount) {
       const watched = yield* Scope.fork(scope)
       yield* Scope.provide(health.register(`telegram/${botName(account)}`, told(account)), watched)
-      running.set(botName(account), { account, watched })
       const { tenant, app } = account
-      yield* runner.start({ tenant, app }, menus)
+      // One that did not start is none that runs: the next change starts it.
+      yield* Effect.onError(runner.start({ tenant, app }, menus), () => Scope.close(watched, Exit.void))
+      running.set(botName(account), { account, watched })
     })
 
   const stop = Effect.fnUntraced(function* (account: BotAccount) {

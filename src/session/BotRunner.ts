@@ -10,7 +10,7 @@ import { type BotCommand, type BotKey, BotPort, Unauthorized } from "../telegram
 import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
 import { Intake } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
-import { inTurn, Replicas } from "./Replicas.ts"
+import { everAgain, inTurn, Replicas } from "./Replicas.ts"
 
 /** The menu of commands, for clients in `language` or, without it, in any other. */
 export interface CommandMenu {
@@ -144,12 +144,7 @@ const make = Effect.gen(function* () {
         bot,
         "session",
         "Keeps the lease on the bot",
-        held.pipe(
-          // It was said where it was lost; whoever is to have it stands in line at once.
-          Effect.catchTag("LockLost", () => Effect.sleep("1 second")),
-          Effect.forever,
-          Effect.provideService(Replicas, replicas)
-        )
+        Effect.provideService(everAgain(held), Replicas, replicas)
       )
     }),
     stop: Effect.fn("BotRunner.stop")(function* (bot: BotKey) {

@@ -4,8 +4,9 @@
  * two that disagree for a moment the lease lets one.
  */
 import { createHash } from "node:crypto"
-import { Context, Duration, Effect, Layer, Stream, SubscriptionRef } from "effect"
-import { LockHeld } from "../lock/Locks.ts"
+import { Clock, Context, Duration, Effect, Layer, Random, Stream, SubscriptionRef } from "effect"
+import { SqlError } from "effect/sql"
+import { LockHeld, LockLost, LocksUnavailable } from "../lock/Locks.ts"
 
 export class Replicas extends Context.Service<
   Replicas,
@@ -79,4 +80,37 @@ export const inTurn = <E, R>(bot: string, { ifFree, inLine }: Holding<E, R>) =>
       const now = yield* owner
       yield* Effect.raceFirst(now === self ? inLine : standIn, replaced(now))
     }
+  })
+
+type Passing = LockLost | LocksUnavailable | SqlError.SqlError
+
+/** Milliseconds. */
+const saidEvery = 60_000
+
+const isPassing = (error: unknown): error is Passing =>
+  error instanceof LockLost || error instanceof LocksUnavailable || SqlError.isSqlError(error)
+
+/**
+ * Holds it again whenever it was lost or could not be had, soon, and however often that was before: whoever waits
+ * longer after each hiccup of Redis or the database comes to serve nobody for half a minute.
+ */
+export const everAgain = <E, R>(holding: Effect.Effect<never, E, R>) =>
+  Effect.gen(function* () {
+    let saidAt = Number.NEGATIVE_INFINITY
+    const again = Effect.fnUntraced(function* (error: Passing) {
+      const now = yield* Clock.currentTimeMillis
+      // A loss was said where it happened.
+      if (!(error instanceof LockLost) && now - saidAt >= saidEvery) {
+        saidAt = now
+        yield* Effect.logWarning(error.message)
+      }
+      yield* Effect.sleep(yield* Random.nextBetween(1_000, 2_000))
+    })
+    return yield* holding.pipe(
+      Effect.catch(
+        (error): Effect.Effect<void, Exclude<E, Passing>> =>
+          isPassing(error) ? again(error) : Effect.fail(error as Exclude<E, Passing>)
+      ),
+      Effect.forever
+    )
   })

@@ -195,7 +195,8 @@ const make = Effect.fnUntraced(function* (
     return problem === undefined ? {} : { problem }
   })
 
-  const workId = (key: SessionKey) => `session/${sessionName(key)}`
+  /** The lease task of a bot is `session/…`, and an app may have been a bot before. */
+  const workId = (key: SessionKey) => `account/${sessionName(key)}`
   yield* watchSessions({ store, live, locks, tasks, tenants })
 
   return SessionManager.of({

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted, type Stream, SubscriptionRef } from "effect"
+import { Effect, Exit, Layer, Option, Redacted, type Stream, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { AppId, TenantId } from "../../src/domain/Ids.ts"
@@ -26,6 +26,7 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
   const done: Array<string> = []
   const refusals = new Map<string, Unauthorized>()
   let deaf = Option.none<NotReady>()
+  let failing = false
   const layer = BotFleet.layer.pipe(
     Layer.provide(
       Layer.mock(Bots, {
@@ -37,6 +38,7 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
         start: (bot, given) =>
           Effect.sync(() => {
             assert.strictEqual(given, menus)
+            if (failing) throw new Error("it does not start")
             done.push(`start ${bot.app}`)
           }),
         stop: (bot) => Effect.sync(() => void done.push(`stop ${bot.app}`)),
@@ -64,6 +66,9 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
     now: (...all: ReadonlyArray<BotAccount>) =>
       Effect.andThen(SubscriptionRef.set(accounts, all), TestClock.adjust("1 second")),
     refuse: (bot: BotAccount) => refusals.set(botName(bot), new Unauthorized({ method: "getUpdates" })),
+    fail: (now: boolean) => {
+      failing = now
+    },
     deafen: () => {
       deaf = Option.some(new NotReady({ reason: "nothing heard" }))
     }
@@ -103,6 +108,20 @@ describe("BotFleet", () => {
           assert.deepStrictEqual(done.splice(0).toSorted(), ["stop a", "stop b", "stop c"])
         }).pipe(Effect.provide(layer))
       })
+  )
+
+  it.effect("one that did not start is started when the bots are followed again", () =>
+    Effect.gen(function* () {
+      const { layer, done, fail } = yield* world([account("a")])
+      yield* Effect.gen(function* () {
+        fail(true)
+        assert.isTrue(Exit.isFailure(yield* Effect.exit((yield* BotFleet).follow(menus))))
+        assert.isFalse((yield* checked).has("telegram/acme/a"))
+        fail(false)
+        yield* following
+        assert.deepStrictEqual(done, ["start a"])
+      }).pipe(Effect.provide(layer))
+    })
   )
 
   it.effect("a bot's check of health comes and goes with it", () =>

@@ -248,4 +248,33 @@ describe("BotRunner", () => {
       }).pipe(Effect.provide(runner(poll, Layer.empty, leases)))
     })
   )
+
+  it.effect("a short outage costs two seconds after it is over, however many there were before", () =>
+    Effect.gen(function* () {
+      let away = false
+      let pollers = 0
+      const poll = () =>
+        Effect.sync(() => pollers++).pipe(
+          Effect.andThen(Effect.never),
+          Effect.ensuring(Effect.sync(() => pollers--))
+        )
+      const unreachable = Effect.fail(new LocksUnavailable({ key: "bot", reason: "away" }))
+      const leases = locks((store) => ({
+        acquire: (...args) => Effect.suspend(() => (away ? unreachable : store.acquire(...args))),
+        renew: (...args) => Effect.suspend(() => (away ? unreachable : store.renew(...args)))
+      }))
+      yield* Effect.gen(function* () {
+        yield* (yield* BotRunner).start(bot, menus)
+        for (let outage = 0; outage < 8; outage++) {
+          away = true
+          yield* TestClock.adjust("1 minute")
+          assert.strictEqual(pollers, 0)
+          away = false
+          // What the process has not given back runs out within the lease.
+          yield* TestClock.adjust("3 seconds")
+          assert.strictEqual(pollers, 1)
+        }
+      }).pipe(Effect.provide(runner(poll, Layer.empty, leases)))
+    })
+  )
 })
