@@ -80,7 +80,7 @@ const make = Effect.gen(function* () {
   const wake = yield* Queue.sliding<void>(1)
   const one = yield* Semaphore.make(1)
 
-  yield* signals.listen("zapiska_directory").pipe(
+  yield* Stream.merge(signals.listen("zapiska_directory"), signals.resumed).pipe(
     Stream.runForEach(() => Queue.offer(wake, undefined)),
     Effect.forkScoped({ startImmediately: true })
   )

@@ -2,15 +2,16 @@
  * Asked before anything is stored: has this person, or their tenant, sent more than they may? What is over a limit is
  * not stored; the person is told once in a window, and when it goes on.
  */
-import { Cache, Clock, Context, Duration, Effect, Exit, FiberSet, Layer, Metric, Stream } from "effect"
+import { Cache, Clock, Context, Duration, Effect, Exit, FiberSet, Layer, Metric } from "effect"
 import type { SqlError } from "effect/sql"
 import { Address } from "../domain/Address.ts"
 import { plain } from "../domain/FormattedText.ts"
-import { TenantId, type UpdateId } from "../domain/Ids.ts"
+import type { TenantId, UpdateId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
 import { languageOf } from "../domain/Language.ts"
 import type { TenantLimits } from "../domain/TenantLimits.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
+import * as Believed from "../store/Believed.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
@@ -65,8 +66,7 @@ export class Limits extends Context.Service<
     Layer.effect(Limits, make(defaults))
 }
 
-/** How long the limits of a tenant are believed where no change was heard of, and how much it stores. */
-const believed = Duration.seconds(30)
+/** How long it is believed how much a tenant stores. */
 const weighed = Duration.minutes(1)
 /** Of so many updates a bot remembers that they were counted, should they be offered again. */
 const remembered = 200
@@ -129,15 +129,8 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
         ([row]) => limitsOf(row)
       )
     )
-  const settings = yield* Cache.makeWith<TenantId, LimitSettings, SqlError.SqlError>(
-    (tenant) => Effect.map(read(tenant), (own) => effective(own, defaults)),
-    { capacity: 1000, timeToLive: (exit) => (Exit.isSuccess(exit) ? believed : Duration.zero) }
-  )
-  yield* Effect.forkScoped(
-    Stream.runForEach(signals.listen("zapiska_people"), (tenant) =>
-      Cache.invalidate(settings, TenantId.make(tenant))
-    ),
-    { startImmediately: true }
+  const settings = yield* Believed.make("zapiska_people", (tenant) =>
+    Effect.map(read(tenant), (own) => effective(own, defaults))
   )
   /** Bytes of everything a tenant keeps. Lengths are read without the contents. */
   const stored = yield* Cache.makeWith<TenantId, number, SqlError.SqlError>(
@@ -219,7 +212,7 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
     over: Effect.fnUntraced(function* (bot, updates, since = Number.NEGATIVE_INFINITY) {
       const place = updates[0] && conversationOf(updates[0])
       if (place === undefined) return nobody
-      const limits = yield* Cache.get(settings, bot.tenant)
+      const limits = yield* settings.get(bot.tenant)
       if (Object.keys(limits).length === 0) return nobody
       const now = yield* Clock.currentTimeMillis
       const known = counted.get(botName(bot))
@@ -273,7 +266,7 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
             return limits
           })
         )
-        .pipe(Effect.ensuring(Cache.invalidate(settings, tenant)))
+        .pipe(Effect.ensuring(settings.forget(tenant)))
     )
   })
 })

@@ -2,13 +2,14 @@
  * The people of a tenant, and what they are to it. Who they are is believed for half a minute without looking; a
  * change is heard of at once, on every replica.
  */
-import { Cache, Context, Duration, Effect, Exit, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { TenantId, UserId } from "../domain/Ids.ts"
 import type { Sender } from "../domain/IncomingMessage.ts"
 import type { Member } from "../domain/Member.ts"
 import type { Role } from "../domain/Role.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
+import * as Believed from "../store/Believed.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 
@@ -81,9 +82,6 @@ export class Members extends Context.Service<
   )
 }
 
-/** How long the members are believed where no change was heard of. */
-const believed = Duration.seconds(30)
-
 interface Row {
   readonly user_id: bigint
   readonly role: Role
@@ -113,14 +111,8 @@ const make = Effect.gen(function* () {
         (all) => all.map(memberOf)
       )
     )
-  const rolls = yield* Cache.makeWith<TenantId, Roll, SqlError.SqlError>(
-    (tenant) => Effect.map(rows(tenant), (all) => new Map(all.map((one) => [one.user, one]))),
-    { capacity: 1000, timeToLive: (exit) => (Exit.isSuccess(exit) ? believed : Duration.zero) }
-  )
-  const forget = (tenant: TenantId) => Cache.invalidate(rolls, tenant)
-  yield* Effect.forkScoped(
-    Stream.runForEach(signals.listen("zapiska_people"), (tenant) => forget(TenantId.make(tenant))),
-    { startImmediately: true }
+  const rolls = yield* Believed.make("zapiska_people", (tenant) =>
+    Effect.map(rows(tenant), (all): Roll => new Map(all.map((one) => [one.user, one])))
   )
 
   /**
@@ -138,7 +130,7 @@ const make = Effect.gen(function* () {
           Effect.tap(signals.notify(sql, "zapiska_people", tenant))
         )
       )
-      .pipe(Effect.ensuring(forget(tenant)))
+      .pipe(Effect.ensuring(rolls.forget(tenant)))
 
   const find = (sql: SqlClient.SqlClient, tenant: TenantId, user: UserId) =>
     Effect.map(
@@ -163,7 +155,7 @@ const make = Effect.gen(function* () {
   })
 
   return Members.of({
-    roll: (tenant) => Cache.get(rolls, tenant),
+    roll: rolls.get,
     list: Effect.fn("Members.list")(rows),
 
     add: Effect.fn("Members.add")((tenant, { user, role, name }, actor) =>
