@@ -60,6 +60,7 @@ export const prepare = Effect.fn("Database.prepare")(function* (secretsKey: Reda
       yield* sql`INSERT INTO tenants (tenant_id) VALUES (${defaultTenant}) ON CONFLICT DO NOTHING`
       yield* checkRoles
       yield* checkTables
+      yield* checkPolicies
     })
   )
 })
@@ -149,18 +150,36 @@ const checkRoles = Effect.gen(function* () {
       remedy: `Run as a superuser: ${excessive.map((role) => `ALTER ROLE ${role.rolname} NOSUPERUSER NOBYPASSRLS;`).join(" ")}`
     })
   }
+  // What a role is a member of it can become, or has without becoming it; directly or by way of others.
+  const lent = yield* sql<{ statement: string }>`
+    SELECT format('REVOKE %I FROM %I GRANTED BY %I;', lent.rolname, ours.rolname, grantor.rolname) AS statement
+    FROM pg_auth_members m
+    JOIN pg_roles ours ON ours.oid = m.member AND ours.rolname IN (${runtimeRole}, ${engineRole})
+    JOIN pg_roles lent ON lent.oid = m.roleid
+    JOIN pg_roles grantor ON grantor.oid = m.grantor
+    WHERE EXISTS (
+      SELECT FROM pg_roles o WHERE pg_has_role(lent.oid, o.oid, 'MEMBER') AND (o.rolsuper OR o.rolbypassrls
+        OR o.oid IN (SELECT relowner FROM pg_class WHERE relnamespace = 'zapiska'::regnamespace)))
+    ORDER BY 1`
+  if (lent.length > 0) {
+    return yield* new DatabaseRefused({
+      problem:
+        "A role that must be held by row-level security is a member of one that is not: a superuser, one with BYPASSRLS, or the tables' owner",
+      remedy: `Run as a superuser: ${lent.map(({ statement }) => statement).join(" ")}`
+    })
+  }
 })
 
 /** Every table with a tenant has row-level security enabled, forced on its owner, and a policy. */
 const checkTables = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const open = yield* sql<{ relname: string; policy: boolean }>`
-    SELECT c.relname, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policy
+    SELECT c.relname, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant_isolation') AS policy
     FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
     WHERE c.relnamespace = 'zapiska'::regnamespace AND c.relkind IN ('r', 'p')
       AND NOT (c.relrowsecurity AND c.relforcerowsecurity
-        AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid))
+        AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant_isolation'))
     ORDER BY c.relname`
   if (open.length > 0) {
     const statements = open.flatMap(({ relname, policy }) => [
@@ -176,3 +195,53 @@ const checkTables = Effect.gen(function* () {
 
 const tenantPolicy = `USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))
   WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), ''))`
+
+interface Policy {
+  readonly table: string
+  readonly name: string
+  readonly drop: string
+  readonly command: string
+  readonly roles: string
+  readonly qual: string | null
+  readonly check: string | null
+}
+
+/** As PostgreSQL writes an expression down, without what its versions differ in. */
+const bare = (expression: string | null) => expression?.replace(/::text|[\s()]/g, "")
+const ofTenant = bare("tenant_id = NULLIF(current_setting('app.tenant_id', true), '')")
+const ofDirectory = bare("current_setting('app.directory', true) = 'on'")
+
+const isOurs = ({ table, name, command, roles: given, qual, check }: Policy): boolean =>
+  given === "{public}" &&
+  (name === "tenant_isolation"
+    ? command === "ALL" && bare(qual) === ofTenant && bare(check) === ofTenant
+    : name === "directory" &&
+      (table === "tenants" || table === "apps") &&
+      command === "SELECT" &&
+      bare(qual) === ofDirectory)
+
+/** Policies add up: one more, or one that says more, opens a table that looks secured. */
+const checkPolicies = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const policies = yield* sql<Policy>`
+    SELECT tablename AS table, policyname AS name, cmd AS command, roles::text AS roles, qual, with_check AS check,
+      format('DROP POLICY %I ON zapiska.%I;', policyname, tablename) AS drop
+    FROM pg_policies WHERE schemaname = 'zapiska' AND permissive = 'PERMISSIVE' ORDER BY 1, 2`
+  const foreign = policies.filter((policy) => !isOurs(policy))
+  if (foreign.length === 0) return
+  const statements = foreign.flatMap(({ table, name, drop }) => [
+    drop,
+    ...(name === "tenant_isolation"
+      ? [`CREATE POLICY tenant_isolation ON zapiska.${table} ${tenantPolicy};`]
+      : []),
+    ...(name === "directory" && (table === "tenants" || table === "apps")
+      ? [
+          `CREATE POLICY directory ON zapiska.${table} FOR SELECT USING (current_setting('app.directory', true) = 'on');`
+        ]
+      : [])
+  ])
+  return yield* new DatabaseRefused({
+    problem: `Row-level security does not hold for ${foreign.map(({ table, name }) => `${table} (policy ${name})`).join(", ")}`,
+    remedy: `Somebody changed the tables. Run as their owner:\n${statements.join("\n")}`
+  })
+})

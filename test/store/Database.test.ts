@@ -46,7 +46,7 @@ const run = (connection: Connection, ...statements: ReadonlyArray<string>) =>
 /** The statements of a message, as an operator would copy them. */
 const statementsIn = (message: string) =>
   message
-    .slice(message.search(/\b(ALTER|CREATE) /))
+    .slice(message.search(/\b(ALTER|CREATE|DROP|REVOKE) /))
     .split(";")
     .map((statement) => statement.trim())
     .filter((statement) => statement !== "")
@@ -114,6 +114,24 @@ layer(ownServer, { excludeTestServices: true })((it) => {
       })
   )
 
+  it.effect("refuses to start when a role may become one that row-level security does not hold", () =>
+    Effect.gen(function* () {
+      const { owner, superuser } = yield* emptyDatabase
+      yield* Effect.scoped(open(owner))
+      yield* run(superuser, "CREATE ROLE go_between NOLOGIN", `GRANT ${superuser.username} TO go_between`)
+      for (const lent of [superuser.username, "zapiska_owner", "go_between"]) {
+        // Who made the role is a member of it, and could not be lent to it.
+        if (lent === "zapiska_owner") yield* run(superuser, "REVOKE zapiska_engine FROM zapiska_owner")
+        yield* run(superuser, `GRANT ${lent} TO zapiska_engine`)
+        const refused = yield* Effect.flip(Effect.scoped(open(owner)))
+        assert.include(refused.message, "is a member of one that is not", lent)
+        yield* run(superuser, ...statementsIn(refused.message))
+      }
+      yield* run(superuser, "GRANT zapiska_engine TO zapiska_owner WITH ADMIN OPTION")
+      assert.lengthOf(yield* tenants(yield* open(owner)), 1)
+    })
+  )
+
   it.effect(
     "refuses to start with a tenant's table that anybody could read, with the statements that mend it",
     () =>
@@ -124,6 +142,10 @@ layer(ownServer, { excludeTestServices: true })((it) => {
           "ALTER TABLE zapiska.outbox DISABLE ROW LEVEL SECURITY",
           "ALTER TABLE zapiska.outbox NO FORCE ROW LEVEL SECURITY",
           "DROP POLICY tenant_isolation ON zapiska.outbox",
+          "CREATE POLICY everybody ON zapiska.outbox USING (true)",
+          "CREATE POLICY directory ON zapiska.outbox FOR SELECT USING (current_setting('app.directory', true) = 'on')",
+          "ALTER POLICY tenant_isolation ON zapiska.outbox USING (tenant_id = tenant_id)",
+          "ALTER POLICY tenant_isolation ON zapiska.outbox WITH CHECK (true)",
           "CREATE TABLE zapiska.forgotten (tenant_id text)"
         ]) {
           yield* run(owner, mistake)
