@@ -14,13 +14,16 @@ import { messageUpdate } from "./updates.ts"
 
 const ann = { tenant: TenantId.make("acme"), app: AppId.make("ann") }
 const bob = { tenant: TenantId.make("acme"), app: AppId.make("bob") }
+/** Another tenant's, of the same name. */
+const namesake = { tenant: TenantId.make("other"), app: AppId.make("ann") }
 const gone = { tenant: TenantId.make("acme"), app: AppId.make("gone") }
 const settings = { secret: Redacted.make("a secret of the operator's") }
 const header = "x-telegram-bot-api-secret-token"
 
 const bots = Bots.layer([
   { ...ann, token: Redacted.make("7:ann") },
-  { ...bob, token: Redacted.make("8:bob") }
+  { ...bob, token: Redacted.make("8:bob") },
+  { ...namesake, token: Redacted.make("9:ann") }
 ])
 
 interface Hall {
@@ -93,6 +96,8 @@ describe("the webhook door", () => {
           ["/telegram/acme/ann", wrong],
           ["/telegram/acme/ann", Redacted.value(settings.secret)],
           ["/telegram/acme/ann", secretOf(settings, bob)],
+          ["/telegram/acme/ann", secretOf(settings, namesake)],
+          ["/telegram/other/ann", right],
           ["/telegram/acme/gone", secretOf(settings, gone)],
           ["/telegram/acme/gone", undefined],
           ["/telegram/ACME/ann", right],
