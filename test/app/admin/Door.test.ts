@@ -1,56 +1,18 @@
 /** The bearer is the only way to anything the admin API offers, whatever is added to it. */
 import { PgConnection } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, type Schema } from "effect"
+import { Effect } from "effect"
 import fc from "fast-check"
 import { adminApi, adminToken, call, newBot } from "../../support/adminApi.ts"
+import {
+  filled,
+  nameOf,
+  type Operation,
+  operations,
+  payloadOf,
+  payloads
+} from "../../support/adminOperations.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
-
-interface Operation {
-  readonly method: string
-  /** With `{names}` in it. */
-  readonly path: string
-  readonly takes: boolean
-}
-
-const operations = Effect.map(call("GET", "/api/openapi.json"), ({ body }) =>
-  Object.entries<Record<string, { readonly requestBody?: unknown }>>(body.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(
-      ([method, { requestBody }]): Operation => ({
-        method: method.toUpperCase(),
-        path,
-        takes: requestBody !== undefined
-      })
-    )
-  )
-)
-
-const places: Readonly<Record<string, string>> = { tenant: "acme", app: "helper", user: "7", invite: "i7" }
-
-/** Of every operation that takes something: what would change something if it were let in. */
-const payloads = (token: string): Readonly<Record<string, Schema.Json>> => ({
-  "POST /api/tenants": { tenant: "burglar" },
-  "POST /api/tenants/{tenant}/apps": { app: "burglar", token },
-  "POST /api/tenants/{tenant}/apps/{app}/rotate": { token },
-  "POST /api/tenants/{tenant}/users": { user: 66, role: "owner" },
-  "PUT /api/tenants/{tenant}/users/{user}/role": { role: "owner" },
-  "POST /api/tenants/{tenant}/invites": { role: "member" },
-  "PATCH /api/tenants/{tenant}/limits": { userPerDay: 1_000_000 },
-  "POST /api/tenants/{tenant}/sessions": {
-    app: "burglar",
-    apiId: 1,
-    apiHash: "0123456789abcdef0123456789abcdef"
-  },
-  "POST /api/tenants/{tenant}/sessions/{app}/login": {},
-  "POST /api/tenants/{tenant}/sessions/{app}/login/code": { code: "12345" },
-  "POST /api/tenants/{tenant}/sessions/{app}/login/password": { password: "guessed" }
-})
-
-const filled = ({ path }: Operation) =>
-  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    assert.property(places, name, "a new parameter needs an example here")
-    return places[name]!
-  })
 
 const rows = Effect.scoped(
   Effect.gen(function* () {
@@ -84,32 +46,23 @@ it.live("nothing is told or changed without the token, whatever is asked and wha
 
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof call>>>()
     const attempt = fc.asyncProperty(fc.constantFrom(...all), wrong, async (operation, token) => {
-      const name = `${operation.method} ${operation.path}`
-      const payload = known[name]
-      if (operation.takes) assert.isDefined(payload, `${name} needs an example here`)
-      const options = { token, ...(payload === undefined ? {} : { payload }) }
+      const options = { token, ...payloadOf(operation, known) }
       const answer = await Effect.runPromiseWith(context)(call(operation.method, filled(operation), options))
-      assert.strictEqual(answer.status, 401, name)
+      assert.strictEqual(answer.status, 401, nameOf(operation))
       assert.deepStrictEqual(Object.keys(answer.body).sort(), ["_tag", "message"])
       assert.notInclude(answer.text, adminToken)
     })
     yield* Effect.promise(() => fc.assert(attempt, { numRuns: 300 }))
     for (const operation of all) {
-      const payload = known[`${operation.method} ${operation.path}`]
-      const options = { token: undefined, ...(payload === undefined ? {} : { payload }) }
+      const options = { token: undefined, ...payloadOf(operation, known) }
       assert.strictEqual((yield* call(operation.method, filled(operation), options)).status, 401)
     }
     assert.deepStrictEqual(yield* rows, before)
 
     // With the token each of them is let in: what was refused above was refused for want of it.
     for (const operation of all.toSorted((a, b) => rank(a) - rank(b))) {
-      const payload = known[`${operation.method} ${operation.path}`]
-      const { status, text } = yield* call(
-        operation.method,
-        filled(operation),
-        payload === undefined ? {} : { payload }
-      )
-      assert.notInclude([400, 401, 403, 405, 500], status, `${operation.method} ${operation.path}: ${text}`)
+      const { status, text } = yield* call(operation.method, filled(operation), payloadOf(operation, known))
+      assert.notInclude([400, 401, 403, 405, 500], status, `${nameOf(operation)}: ${text}`)
     }
     assert.notDeepEqual(yield* rows, before)
   }).pipe(Effect.provide(adminApi))
