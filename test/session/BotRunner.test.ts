@@ -65,6 +65,30 @@ const runner = (
     Layer.provideMerge(TaskManager.layer)
   )
 
+/** A bot that runs, how many poll it, and whether the place of its lock is away. */
+interface Outages {
+  away: boolean
+  pollers: number
+}
+const outages = (body: (world: Outages) => Effect.Effect<void>) =>
+  Effect.suspend(() => {
+    const world: Outages = { away: false, pollers: 0 }
+    const poll = () =>
+      Effect.sync(() => world.pollers++).pipe(
+        Effect.andThen(Effect.never),
+        Effect.ensuring(Effect.sync(() => world.pollers--))
+      )
+    const unreachable = Effect.fail(new LocksUnavailable({ key: "bot", reason: "away" }))
+    const leases = locks((store) => ({
+      acquire: (...args) => Effect.suspend(() => (world.away ? unreachable : store.acquire(...args))),
+      renew: (...args) => Effect.suspend(() => (world.away ? unreachable : store.renew(...args)))
+    }))
+    return BotRunner.use((service) => service.start(bot, menus)).pipe(
+      Effect.andThen(body(world)),
+      Effect.provide(runner(poll, Layer.empty, leases))
+    )
+  })
+
 /** Processes with one lock store between them, of which no two may poll at a time. */
 const processes = Effect.fnUntraced(function* (replicas: (name: string) => Layer.Layer<Replicas>) {
   const running: Array<string> = []
@@ -222,59 +246,33 @@ describe("BotRunner", () => {
   )
 
   it.effect("a bot whose lease is lost stops in time, and goes on when it is had again", () =>
-    Effect.gen(function* () {
-      let away = false
-      let pollers = 0
-      const poll = () =>
-        Effect.sync(() => pollers++).pipe(
-          Effect.andThen(Effect.never),
-          Effect.ensuring(Effect.sync(() => pollers--))
-        )
-      const unreachable = Effect.fail(new LocksUnavailable({ key: "bot", reason: "away" }))
-      const leases = locks((store) => ({
-        acquire: (...args) => Effect.suspend(() => (away ? unreachable : store.acquire(...args))),
-        renew: (...args) => Effect.suspend(() => (away ? unreachable : store.renew(...args)))
-      }))
-      yield* Effect.gen(function* () {
-        yield* (yield* BotRunner).start(bot, menus)
+    outages((world) =>
+      Effect.gen(function* () {
         yield* TestClock.adjust("1 second")
-        assert.strictEqual(pollers, 1)
-        away = true
+        assert.strictEqual(world.pollers, 1)
+        world.away = true
         yield* TestClock.adjust(leasePlan(15_000).trustedFor + leasePlan(15_000).renewEvery)
-        assert.strictEqual(pollers, 0)
-        away = false
+        assert.strictEqual(world.pollers, 0)
+        world.away = false
         yield* TestClock.adjust("1 minute")
-        assert.strictEqual(pollers, 1)
-      }).pipe(Effect.provide(runner(poll, Layer.empty, leases)))
-    })
+        assert.strictEqual(world.pollers, 1)
+      })
+    )
   )
 
   it.effect("a short outage costs two seconds after it is over, however many there were before", () =>
-    Effect.gen(function* () {
-      let away = false
-      let pollers = 0
-      const poll = () =>
-        Effect.sync(() => pollers++).pipe(
-          Effect.andThen(Effect.never),
-          Effect.ensuring(Effect.sync(() => pollers--))
-        )
-      const unreachable = Effect.fail(new LocksUnavailable({ key: "bot", reason: "away" }))
-      const leases = locks((store) => ({
-        acquire: (...args) => Effect.suspend(() => (away ? unreachable : store.acquire(...args))),
-        renew: (...args) => Effect.suspend(() => (away ? unreachable : store.renew(...args)))
-      }))
-      yield* Effect.gen(function* () {
-        yield* (yield* BotRunner).start(bot, menus)
+    outages((world) =>
+      Effect.gen(function* () {
         for (let outage = 0; outage < 8; outage++) {
-          away = true
+          world.away = true
           yield* TestClock.adjust("1 minute")
-          assert.strictEqual(pollers, 0)
-          away = false
+          assert.strictEqual(world.pollers, 0)
+          world.away = false
           // What the process has not given back runs out within the lease.
           yield* TestClock.adjust("3 seconds")
-          assert.strictEqual(pollers, 1)
+          assert.strictEqual(world.pollers, 1)
         }
-      }).pipe(Effect.provide(runner(poll, Layer.empty, leases)))
-    })
+      })
+    )
   )
 })

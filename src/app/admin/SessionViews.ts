@@ -1,45 +1,6 @@
-/** A session and its login as people are shown them. */
+/** How a login goes and what an account is added with, as the admin API says it. */
 import { Schema } from "effect"
-import { AppId, TenantId, UserId } from "../../domain/Ids.ts"
-
-const Kind = Schema.Literals(["bot", "user"])
-const State = Schema.Literals([
-  "ABSENT",
-  "PENDING_QR",
-  "PENDING_CODE",
-  "PENDING_PASSWORD",
-  "AUTHORIZED",
-  "STALE",
-  "REVOKED"
-])
-
-/** Times in Unix milliseconds. */
-export const SessionView = Schema.Struct({
-  tenant: TenantId,
-  app: AppId,
-  kind: Kind,
-  state: State,
-  expected: Schema.optionalKey(UserId),
-  account: Schema.optionalKey(Schema.Struct({ id: UserId, name: Schema.String })),
-  owner: Schema.optionalKey(Schema.String),
-  failures: Schema.Int,
-  lastActivity: Schema.optionalKey(Schema.Int),
-  lastError: Schema.optionalKey(Schema.String),
-  nextTry: Schema.optionalKey(Schema.Int),
-  nextTryBecause: Schema.optionalKey(Schema.Literals(["flood", "trouble"])),
-  changed: Schema.Int
-})
-export type SessionView = typeof SessionView.Type
-
-export const TransitionView = Schema.Struct({
-  number: Schema.Int,
-  from: State,
-  to: State,
-  reason: Schema.String,
-  actor: Schema.String,
-  trace: Schema.String,
-  at: Schema.Int
-})
+import { AppId, UserId } from "../../domain/Ids.ts"
 
 /** How a login goes. */
 export const LoginView = Schema.Union([

@@ -2,8 +2,9 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { AppId, TenantId } from "../../domain/Ids.ts"
+import { SessionInfo, SessionTransition } from "../../session/SessionRow.ts"
 import { Conflict, Invalid, Missing } from "./Refusals.ts"
-import { LoginView, NewAccount, SessionView, TransitionView } from "./SessionViews.ts"
+import { LoginView, NewAccount } from "./SessionViews.ts"
 
 const params = { tenant: TenantId, app: AppId }
 const path = "/tenants/:tenant/sessions"
@@ -15,20 +16,20 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.get("list", path, {
       params: { tenant: TenantId },
-      success: Schema.Array(SessionView),
+      success: Schema.Array(SessionInfo),
       error: Missing
     }).annotateMerge(words("The sessions of a tenant", "Bots that run, and accounts that were added")),
     HttpApiEndpoint.post("add", path, {
       params: { tenant: TenantId },
       payload: NewAccount,
-      success: SessionView.pipe(HttpApiSchema.status(201)),
+      success: SessionInfo.pipe(HttpApiSchema.status(201)),
       error: [Invalid, Missing, Conflict]
     }).annotateMerge(
       words("Add the session of a person's account", "With the API id and hash of https://my.telegram.org")
     ),
     HttpApiEndpoint.get("status", `${path}/:app`, {
       params,
-      success: Schema.Struct({ session: SessionView, history: Schema.Array(TransitionView) }),
+      success: Schema.Struct({ session: SessionInfo, history: Schema.Array(SessionTransition) }),
       error: Missing
     }).annotateMerge(words("A session", "With its last 50 moves, the newest first")),
     HttpApiEndpoint.post("login", `${path}/:app/login`, {
@@ -63,12 +64,12 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     ),
     HttpApiEndpoint.post("validate", `${path}/:app/validate`, {
       params,
-      success: SessionView,
+      success: SessionInfo,
       error: [Missing, Conflict]
     }).annotateMerge(words("Ask Telegram whether the session lives", "And move it accordingly")),
     HttpApiEndpoint.post("revoke", `${path}/:app/revoke`, {
       params,
-      success: Schema.Struct({ session: SessionView, problem: Schema.optionalKey(Schema.String) }),
+      success: Schema.Struct({ session: SessionInfo, problem: Schema.optionalKey(Schema.String) }),
       error: [Missing, Conflict]
     }).annotateMerge(
       words("Log out", "At Telegram, as far as it can be reached; nothing is kept here in any case")
