@@ -20,18 +20,25 @@ export class Fault extends Error {
   }
 }
 
-/** The salt there is, for a day to come. Its vector is one of bare objects, which mtcute reads and cannot write. */
+/**
+ * The salts of the next days, all of them the present one: with fewer than two to come the client asks at every turn.
+ * Their vector is one of bare objects, which mtcute reads and cannot write.
+ */
 const futureSalts = (request: bigint, salt: Buffer): Buffer => {
   const now = Math.floor(Date.now() / 1000)
-  const answer = Buffer.alloc(36)
-  answer.writeUInt32LE(0xae500895, 0)
-  answer.writeBigUInt64LE(request, 4)
-  answer.writeUInt32LE(now, 12)
-  answer.writeUInt32LE(1, 16)
-  answer.writeUInt32LE(now, 20)
-  answer.writeUInt32LE(now + 86_400, 24)
-  salt.copy(answer, 28)
-  return answer
+  const day = 86_400
+  const head = Buffer.alloc(20)
+  head.writeUInt32LE(0xae500895, 0)
+  head.writeBigUInt64LE(request, 4)
+  head.writeUInt32LE(now, 12)
+  const days = Array.from({ length: 4 }, (_each, nth) => {
+    const times = Buffer.alloc(8)
+    times.writeUInt32LE(now + nth * day, 0)
+    times.writeUInt32LE(now + (nth + 1) * day, 4)
+    return Buffer.concat([times, salt])
+  })
+  head.writeUInt32LE(days.length, 16)
+  return Buffer.concat([head, ...days])
 }
 
 export interface Call {
@@ -105,6 +112,10 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
       case "mt_destroy_auth_key":
         keys.remove(key?.id ?? "")
         return send(write({ _: "mt_destroy_auth_key_ok" }), "service")
+      case "mt_destroy_session":
+        return send(write({ _: "mt_destroy_session_ok", sessionId: message.sessionId }), "service")
+      case "mt_rpc_drop_answer":
+        return send(rpcResult(id, write({ _: "mt_rpc_answer_unknown" })))
     }
   }
 

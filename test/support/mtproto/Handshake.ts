@@ -6,6 +6,7 @@ import {
   constants,
   createDiffieHellman,
   createPublicKey,
+  type DiffieHellman,
   generateKeyPairSync,
   privateDecrypt,
   randomBytes
@@ -22,6 +23,8 @@ export interface ServerKey {
   readonly publicKey: string
   readonly fingerprint: Long
   readonly decrypt: (data: Uint8Array) => Buffer
+  /** One secret for all exchanges: each new one would cost a quarter of a second, to test the prime again. */
+  readonly exchange: DiffieHellman
 }
 
 export const makeServerKey = (): ServerKey => {
@@ -33,7 +36,10 @@ export const makeServerKey = (): ServerKey => {
   writer.bytes(Buffer.from(n!, "base64url"))
   writer.bytes(Buffer.from(e!, "base64url"))
   const digest = sha1(writer.result())
+  const exchange = createDiffieHellman(prime, 3)
+  exchange.generateKeys()
   return {
+    exchange,
     publicKey: publicKey.export({ type: "pkcs1", format: "pem" }).toString(),
     fingerprint: Long.fromBytesLE([...digest.subarray(-8)], true),
     decrypt: (data) =>
@@ -77,8 +83,6 @@ export const makeHandshake = (
   agreed: (authKey: Buffer, salt: Buffer) => void
 ): ((message: mtp.TlObject) => mtp.TlObject | undefined) => {
   const serverNonce = randomBytes(16)
-  const exchange = createDiffieHellman(prime, 3)
-  const gA = exchange.generateKeys()
   let newNonce: Uint8Array = Buffer.alloc(32)
   return (message) => {
     switch (message._) {
@@ -101,7 +105,7 @@ export const makeHandshake = (
           serverNonce,
           g: 3,
           dhPrime: prime,
-          gA,
+          gA: serverKey.exchange.getPublicKey(),
           serverTime: Math.floor(Date.now() / 1000)
         })
         return {
@@ -116,7 +120,7 @@ export const makeHandshake = (
         const plain = igeDecrypt(message.encryptedData, key, iv)
         const inner = new TlBinaryReader(__tlReaderMap, plain, 20).object() as mtp.TlObject
         if (inner._ !== "mt_client_DH_inner_data") return undefined
-        const secret = exchange.computeSecret(Buffer.from(inner.gB))
+        const secret = serverKey.exchange.computeSecret(Buffer.from(inner.gB))
         const authKey = Buffer.concat([Buffer.alloc(256 - secret.length), secret])
         const salt = Buffer.from(newNonce.subarray(0, 8)).map((byte, nth) => byte ^ serverNonce[nth]!)
         agreed(authKey, Buffer.from(salt))

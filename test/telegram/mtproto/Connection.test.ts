@@ -121,7 +121,7 @@ describe("a connection", () => {
   it.live("is one of many in a process, each its own account's", () =>
     Effect.gen(function* () {
       const telegram = yield* LoopbackTelegram
-      const ids = Array.from({ length: 8 }, (_each, nth) => 8_000 + nth)
+      const ids = Array.from({ length: 60 }, (_each, nth) => 8_000 + nth)
       for (const id of ids) yield* telegram.addAccount({ id, phone: `49170${id}` })
       const sessions = yield* Effect.forEach(ids, (id) => connectAs(id), { concurrency: "unbounded" })
       const found = yield* Effect.forEach(sessions, ({ me }) => me, { concurrency: "unbounded" })
