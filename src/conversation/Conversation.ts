@@ -283,7 +283,13 @@ export const layer = Conversation.toLayer(
     return Conversation.of({
       Receive: ({ payload }) =>
         Schema.decodeEffect(StoredUpdate)(payload.update).pipe(
-          Effect.flatMap((stored) => receive(stored, "first")),
+          Effect.flatMap((stored) => {
+            const whose = { tenant: stored.tenant, app: stored.app }
+            return Effect.andThen(
+              Effect.annotateCurrentSpan(whose),
+              Effect.annotateSpans(receive(stored, "first"), whose)
+            )
+          }),
           // Nothing but success may leave: an error would be stored as the answer and the message be gone.
           Effect.catchCause((cause) =>
             Cause.hasInterruptsOnly(cause)

@@ -67,7 +67,8 @@ export const makeTenantScope = (runtime: SqlClient.SqlClient) => {
         ),
         runtime.withTransaction,
         Effect.provideService(CurrentTenant, current),
-        Effect.catchCause(reportLostConnection)
+        Effect.catchCause(reportLostConnection),
+        Effect.annotateSpans("tenant", place)
       )
     })
 

@@ -257,7 +257,10 @@ const make = Effect.gen(function* () {
           fiber: undefined
         }
         tasks.set(options.id, task)
-        const fiber = Effect.runForkWith(context)(lifecycle(task, effect))
+        const fiber = Effect.runForkWith(context)(
+          // What is done for somebody is told in their name.
+          Effect.annotateSpans(lifecycle(task, effect), { ...options.owner })
+        )
         if (isAlive(task.status)) task.fiber = fiber
         return Effect.void
       })

@@ -171,17 +171,16 @@ const make = Effect.gen(function* () {
   )
 
   /** The trace of an update begins here, not in a poll that may have brought a hundred. */
-  const traced = ({ tenant, app }: BotKey, botId: BotId, { decoded }: Heard) =>
-    Effect.withSpan("Taking.take", {
-      root: true,
-      attributes: {
-        tenant,
-        app,
-        "bot.id": botId,
-        "update.id": decoded.updateId,
-        "update.kind": decoded._tag
-      }
-    })
+  const traced =
+    ({ tenant, app }: BotKey, botId: BotId, { decoded }: Heard) =>
+    <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      effect.pipe(
+        Effect.withSpan("Taking.take", {
+          root: true,
+          attributes: { "bot.id": botId, "update.id": decoded.updateId, "update.kind": decoded._tag }
+        }),
+        Effect.annotateSpans({ tenant, app })
+      )
 
   /** `behind`: left alone, for one before it was not stored. */
   const attempt = (bot: BotKey, botId: BotId, received: Heard, line: Line) =>
