@@ -96,13 +96,20 @@ describe.skipIf(noRedis !== undefined)(
         const redis = yield* TestRedis
         const store = yield* LocksRedis.makeRedisStore({ url: redis.url })
         const late = yield* LocksRedis.makeRedisStore({ url: redis.url })
-        yield* late.acquire("late", `${late.owner}/1`, { ttl: 20, turn: "once" })
-        yield* Effect.sleep("40 millis")
-        const taken = yield* store.acquire("late", `${store.owner}/1`, { ttl: 5_000, turn: "once" })
-        assert.strictEqual(taken._tag, "Taken")
-        yield* late.release("late", `${late.owner}/1`)
-        assert.isFalse(yield* late.renew("late", `${late.owner}/1`, 5_000))
-        assert.isTrue(yield* store.renew("late", `${store.owner}/1`, 5_000))
+        yield* Effect.forEach(
+          Array.from({ length: 500 }, (_, nth) => `late ${nth}`),
+          Effect.fnUntraced(function* (name) {
+            const [first, next] = [`${late.owner}/${name}`, `${store.owner}/${name}`]
+            yield* late.acquire(name, first, { ttl: 20, turn: "once" })
+            yield* Effect.sleep("40 millis")
+            const taken = yield* store.acquire(name, next, { ttl: 30_000, turn: "once" })
+            assert.strictEqual(taken._tag, "Taken")
+            yield* late.release(name, first)
+            assert.isFalse(yield* late.renew(name, first, 30_000))
+            assert.isTrue(yield* store.renew(name, next, 30_000))
+          }),
+          { concurrency: 50, discard: true }
+        )
       }).pipe(Effect.scoped)
     )
 

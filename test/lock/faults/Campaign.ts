@@ -3,9 +3,10 @@
  * writes that were accepted, beside the counters they were to count.
  */
 import { type ChildProcess, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { PgConnection } from "@effect/sql-pg"
-import { Effect, Random } from "effect"
+import { Clock, Effect, Random } from "effect"
 import { TestDatabase } from "../../support/Postgres.ts"
 import { TestRedis } from "../../support/redis.ts"
 import { plain } from "../../support/TestServer.ts"
@@ -31,6 +32,18 @@ export interface Plan {
   readonly ttl: number
   /** `false` only to see that the history would tell. */
   readonly fenced: boolean
+  /** How often a holder lets go after a write, 0 to 1; 0.2. */
+  readonly ends?: number
+  /** Milliseconds before each fault; up to a `ttl`. */
+  readonly pause?: number
+}
+
+/** What a holder said. `at`: Unix milliseconds, of the same machine. */
+interface Said {
+  readonly event: string
+  readonly key: string
+  readonly at: number
+  readonly by: ChildProcess
 }
 
 interface Holder {
@@ -42,7 +55,51 @@ interface Holder {
 
 const entry = fileURLToPath(new URL("holder.ts", import.meta.url))
 
-const count = (said: ReadonlyArray<string>, event: string) => said.filter((one) => one === event).length
+const count = (said: ReadonlyArray<Said>, event: string) => said.filter((one) => one.event === event).length
+
+/** What `by` held at that moment, as far as it had said. */
+const heldBy = (said: ReadonlyArray<Said>, by: ChildProcess, at: number) => {
+  const last = new Map<string, string>()
+  for (const one of said) if (one.by === by && one.at <= at) last.set(one.key, one.event)
+  return [...last].flatMap(([key, event]) => (event === "held" || event === "wrote" ? [key] : []))
+}
+
+interface Blow {
+  readonly fault: Fault
+  readonly victim: ChildProcess
+  readonly at: number
+}
+
+/** Of every lock a killed process held: until another held it. */
+const takeovers = (said: ReadonlyArray<Said>, blows: ReadonlyArray<Blow>) =>
+  blows
+    .filter(({ fault }) => fault === "kill")
+    .flatMap(({ at, victim }) =>
+      heldBy(said, victim, at).flatMap((key) => {
+        const next = said.find((one) => one.key === key && one.event === "held" && one.at > at)
+        return next === undefined ? [] : [next.at - at]
+      })
+    )
+
+/** Of every lock that was held as Redis died: until its holder was interrupted, where it stayed away so long. */
+const losses = (said: ReadonlyArray<Said>, blows: ReadonlyArray<Blow>) =>
+  blows
+    .filter(({ fault }) => fault === "redis killed")
+    .flatMap(({ at }) =>
+      [...new Set(said.map(({ by }) => by))].flatMap((by) =>
+        heldBy(said, by, at).flatMap((key) => {
+          const next = said.find(
+            (one) => one.by === by && one.key === key && one.event !== "wrote" && one.at > at
+          )
+          return next?.event === "LockLost" ? [next.at - at] : []
+        })
+      )
+    )
+
+const spread = (millis: ReadonlyArray<number>) => {
+  const sorted = millis.toSorted((a, b) => a - b)
+  return { count: sorted.length, median: sorted[sorted.length >> 1] ?? 0, most: sorted.at(-1) ?? 0 }
+}
 
 export const run = Effect.fn("faults.run")(function* (plan: Plan) {
   const redis = yield* TestRedis
@@ -58,7 +115,8 @@ export const run = Effect.fn("faults.run")(function* (plan: Plan) {
   yield* database.query(
     `INSERT INTO zapiska.faults_counters SELECT name, 0 FROM unnest(ARRAY['${keys.join("','")}']) AS name`
   )
-  const said: Array<string> = []
+  const said: Array<Said> = []
+  const blows: Array<Blow> = []
 
   const launch = (port: number) =>
     spawn(process.execPath, [entry], {
@@ -69,16 +127,18 @@ export const run = Effect.fn("faults.run")(function* (plan: Plan) {
         KEYS: keys.join(","),
         TTL: String(plan.ttl),
         BLOCK: String(plan.ttl * 2),
+        ENDS: String(plan.ends ?? 0.2),
         FENCED: plan.fenced ? "yes" : "no"
       },
       stdio: ["ignore", "pipe", "ignore"]
     })
   const listen = (holder: Holder) => {
     holder.ready = false
-    holder.child.stdout?.on("data", (bytes) => {
-      const events = String(bytes).trim().split("\n")
-      said.push(...events)
-      if (events.includes("ready")) holder.ready = true
+    const by = holder.child
+    createInterface({ input: by.stdout! }).on("line", (line) => {
+      const [event, key, at] = line.split(" ")
+      said.push({ event: event!, key: key!, at: Number(at), by })
+      if (event === "ready") holder.ready = true
     })
   }
 
@@ -106,6 +166,7 @@ export const run = Effect.fn("faults.run")(function* (plan: Plan) {
     // One that was just started knows no signals yet.
     yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => holder.ready })
     const long = Math.round(plan.ttl * (yield* Random.nextBetween(0.5, 3)))
+    blows.push({ fault, victim: holder.child, at: yield* Clock.currentTimeMillis })
     switch (fault) {
       case "kill":
         holder.child.kill("SIGKILL")
@@ -141,7 +202,7 @@ export const run = Effect.fn("faults.run")(function* (plan: Plan) {
 
   yield* goOn(plan.keys)
   for (const fault of plan.faults) {
-    yield* Effect.sleep(yield* Random.nextIntBetween(0, plan.ttl))
+    yield* Effect.sleep(plan.pause ?? (yield* Random.nextIntBetween(0, plan.ttl)))
     yield* fail(fault)
     yield* goOn(plan.keys)
   }
@@ -171,6 +232,9 @@ export const run = Effect.fn("faults.run")(function* (plan: Plan) {
     finished: count(said, "finished"),
     lost: count(said, "LockLost"),
     stale: count(said, "FenceStale"),
-    unavailable: count(said, "LocksUnavailable")
+    unavailable: count(said, "LocksUnavailable"),
+    /** Milliseconds. */
+    takenOver: spread(takeovers(said, blows)),
+    interrupted: spread(losses(said, blows))
   }
 }, Effect.scoped)

@@ -1,7 +1,7 @@
 /**
  * A process that wants the same locks as its siblings, again and again. Under each lease it reads a counter,
  * waits, and writes it back one higher, in transactions that compare the fence. Told on standard output: one
- * line an event. SIGUSR2 blocks its event loop for `BLOCK` milliseconds.
+ * line an event, with its lock and the time of day. SIGUSR2 blocks its event loop for `BLOCK` milliseconds.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Layer, Random, Redacted } from "effect"
@@ -14,10 +14,11 @@ import { DatabaseOwner } from "../../../src/store/DatabaseOwner.ts"
 import { TenantScope } from "../../../src/store/TenantScope.ts"
 import { redacted, secretsKey } from "../../support/TestServer.ts"
 
-const { BLOCK, FENCED, KEYS, OWNER, REDIS, TTL } = process.env
+const { BLOCK, ENDS, FENCED, KEYS, OWNER, REDIS, TTL } = process.env
 const ttl = Number(TTL)
 
-const say = (event: string) => Effect.sync(() => process.stdout.write(`${event}\n`))
+const say = (event: string, name = "-") =>
+  Effect.sync(() => process.stdout.write(`${event} ${name} ${Date.now()}\n`))
 
 process.on("SIGUSR2", () => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(BLOCK))
@@ -25,6 +26,7 @@ process.on("SIGUSR2", () => {
 
 const work = Effect.fnUntraced(function* (name: string) {
   const { fence } = yield* Lease
+  yield* say("held", name)
   const scope = yield* TenantScope
   while (true) {
     yield* scope.transaction(defaultTenant, (sql) =>
@@ -36,8 +38,8 @@ const work = Effect.fnUntraced(function* (name: string) {
         yield* sql`INSERT INTO faults_history (name, fence) VALUES (${name}, ${fence}::bigint)`
       })
     )
-    yield* say("wrote")
-    if ((yield* Random.next) < 0.2) return
+    yield* say("wrote", name)
+    if ((yield* Random.next) < Number(ENDS)) return
   }
 })
 
@@ -50,7 +52,7 @@ const want = (name: string) =>
         locks.withLease({ tenant: defaultTenant, name }, { ttl }),
         Effect.catch((error) => Effect.succeed(error._tag))
       )
-      yield* say(ended)
+      yield* say(ended, name)
       yield* Effect.sleep(yield* Random.nextIntBetween(1, 30))
     }
   })
