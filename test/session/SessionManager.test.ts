@@ -1,16 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Queue, Redacted, Result, Schedule, Stream } from "effect"
+import { Duration, Effect, Layer, Queue, Redacted, Result } from "effect"
 import { UserId } from "../../src/domain/Ids.ts"
-import type { LoginStep } from "../../src/session/LoginStep.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
-import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { FloodWait, NetworkDown, TelegramTrouble } from "../../src/telegram/UserClient.ts"
 import { code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
-import { added, ann, beneath, bob, key, process } from "./support.ts"
-
-const by = { actor: "user:42" }
+import {
+  added,
+  ann,
+  beneath,
+  bob,
+  by,
+  eventually,
+  key,
+  moves,
+  process,
+  secrets,
+  state,
+  watching
+} from "./support.ts"
 
 /** A test with a process of its own, and its Telegram. */
 const lives = <E>(
@@ -23,28 +32,6 @@ const lives = <E>(
     const { layer, world } = makeFakeTelegram([ann, bob])
     return test(world).pipe(Effect.provide(process(layer).pipe(Layer.provideMerge(beneath))))
   })
-
-/** The steps of a login as they are shown; the queue ends with how it ended. */
-const watching = Effect.fnUntraced(function* <E>(steps: Stream.Stream<LoginStep, E>) {
-  const seen = yield* Queue.unbounded<LoginStep>()
-  const ended = yield* steps.pipe(
-    Stream.runForEach((step) => Queue.offer(seen, step)),
-    Effect.result,
-    Effect.forkChild({ startImmediately: true })
-  )
-  /** The next step of this kind. */
-  const next = <T extends LoginStep["_tag"]>(tag: T): Effect.Effect<Extract<LoginStep, { _tag: T }>> =>
-    Effect.flatMap(Queue.take(seen), (step) =>
-      step._tag === tag ? Effect.succeed(step as Extract<LoginStep, { _tag: T }>) : next(tag)
-    )
-  return { next, ended: Fiber.join(ended) }
-})
-
-/** Soon, whatever has to happen for it. */
-const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>, holds: (value: A) => boolean) =>
-  Effect.repeat(effect, { schedule: Schedule.spaced("10 millis"), until: holds }).pipe(
-    Effect.timeout("20 seconds")
-  )
 
 const scanned = Effect.fnUntraced(function* (telegram: FakeTelegram, account: number) {
   yield* eventually(
@@ -66,18 +53,6 @@ const loggedIn = Effect.fnUntraced(function* (telegram: FakeTelegram) {
   yield* ended
 })
 
-const moves = Effect.fnUntraced(function* () {
-  const { history } = yield* SessionStore
-  return (yield* history(key, 100)).toReversed().map(({ to, reason }) => `${reason} ${to}`)
-})
-const state = Effect.gen(function* () {
-  return (yield* (yield* SessionManager).status(key)).state
-})
-const secrets = Effect.flatMap(Vault, ({ names }) =>
-  Effect.map(names(key.tenant), (all) =>
-    all.flatMap(({ alias, kind }) => (kind === "session" ? [alias] : []))
-  )
-)
 const client = Effect.flatMap(SessionManager, (manager) => manager.client(key))
 const refusal = Effect.map(Effect.flip(Effect.scoped(client)), ({ _tag }) => _tag)
 
@@ -101,7 +76,7 @@ describe("a login by QR", () => {
       assert.deepInclude((yield* next("Authorized")).account, { id: ann.id, name: "Ann" })
       assert.isTrue(Result.isSuccess(yield* ended))
       assert.isTrue(Result.isSuccess(yield* other.ended))
-      assert.deepStrictEqual(yield* moves(), [
+      assert.deepStrictEqual(yield* moves, [
         "qr_started PENDING_QR",
         "qr_scanned PENDING_QR",
         "authorization_success AUTHORIZED"
@@ -138,7 +113,7 @@ describe("a login by QR", () => {
         } else assert.strictEqual(yield* eventually(state, (now) => now === "ABSENT"), "ABSENT")
         assert.strictEqual(Result.isSuccess(yield* ended), right)
       }
-      assert.deepStrictEqual(yield* moves(), [
+      assert.deepStrictEqual(yield* moves, [
         "qr_started PENDING_QR",
         "password_required PENDING_PASSWORD",
         "password_refused ABSENT",
@@ -159,7 +134,7 @@ describe("a login by QR", () => {
         _tag: "AccountRefused",
         expected: UserId.make(7)
       })
-      assert.deepStrictEqual(yield* moves(), ["qr_started PENDING_QR", "account_refused ABSENT"])
+      assert.deepStrictEqual(yield* moves, ["qr_started PENDING_QR", "account_refused ABSENT"])
       assert.deepStrictEqual(yield* secrets, [])
       assert.strictEqual(telegram.valid(), 0)
     })
@@ -178,7 +153,7 @@ describe("a login by QR", () => {
       const late = yield* watching(manager.loginByQr(key, { ...by, within: "300 millis" }))
       assert.deepInclude(Result.getOrThrow(Result.flip(yield* late.ended)), { _tag: "LoginExpired" })
       assert.strictEqual(yield* state, "ABSENT")
-      assert.deepStrictEqual(yield* moves(), [
+      assert.deepStrictEqual(yield* moves, [
         "qr_started PENDING_QR",
         "login_cancelled ABSENT",
         "qr_started PENDING_QR",
@@ -201,7 +176,7 @@ describe("a login by code", () => {
       assert.deepInclude(wrong, { _tag: "CodeRefused", triesLeft: 2 })
       assert.strictEqual((yield* manager.submitCode(key, Redacted.make(code)))._tag, "Authorized")
       assert.isTrue(Result.isSuccess(yield* ended))
-      assert.deepStrictEqual(yield* moves(), ["code_sent PENDING_CODE", "authorization_success AUTHORIZED"])
+      assert.deepStrictEqual(yield* moves, ["code_sent PENDING_CODE", "authorization_success AUTHORIZED"])
     })
   )
 
@@ -215,7 +190,7 @@ describe("a login by code", () => {
         assert.deepInclude(Result.getOrThrow(Result.flip(yield* ended)), { _tag: "RateLimited" })
       }
       assert.strictEqual(telegram.connected, 1)
-      assert.deepStrictEqual(yield* moves(), [])
+      assert.deepStrictEqual(yield* moves, [])
     })
   )
 })
@@ -313,7 +288,7 @@ describe("a client", () => {
       telegram.trouble = undefined
       yield* Effect.scoped(client)
       assert.deepInclude(yield* (yield* SessionManager).status(key), { state: "AUTHORIZED", failures: 0 })
-      assert.deepStrictEqual((yield* moves()).slice(-2), [
+      assert.deepStrictEqual((yield* moves).slice(-2), [
         "validation_failed STALE",
         "validation_success AUTHORIZED"
       ])
@@ -346,7 +321,7 @@ describe("a client", () => {
         assert.deepStrictEqual(yield* secrets, [])
         const aside = yield* transaction(key.tenant, (sql) => sql`SELECT kind, alias FROM vault_quarantine`)
         assert.deepStrictEqual(aside, [{ kind: "session", alias: "mine" }])
-        assert.deepStrictEqual((yield* moves()).slice(-1), ["material_corrupted ABSENT"])
+        assert.deepStrictEqual((yield* moves).slice(-1), ["material_corrupted ABSENT"])
         yield* loggedIn(telegram)
         yield* Effect.scoped(client)
       })
@@ -419,7 +394,7 @@ describe("an idle session", () => {
       assert.deepInclude(yield* manager.validate(key), { state: "AUTHORIZED" })
       telegram.set("unregistered")
       assert.strictEqual((yield* Effect.flip(manager.validate(key)))._tag, "NotAuthorized")
-      assert.deepStrictEqual((yield* moves()).slice(-3), [
+      assert.deepStrictEqual((yield* moves).slice(-3), [
         "validation_failed STALE",
         "validation_success AUTHORIZED",
         "session_expired ABSENT"

@@ -1,6 +1,6 @@
 /** Several processes that want one session, over one database and one Telegram. */
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, Redacted, Schedule, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, Redacted, Scope, Stream } from "effect"
 import type { LockStore } from "../../src/lock/Leasing.ts"
 import { LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
@@ -9,14 +9,7 @@ import { SessionManager } from "../../src/session/SessionManager.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { canary, code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
-import { added, ann, apiHash, beneath, bob, key, locksOf, process } from "./support.ts"
-
-const by = { actor: "user:42" }
-
-const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>, holds: (value: A) => boolean) =>
-  Effect.repeat(effect, { schedule: Schedule.spaced("10 millis"), until: holds }).pipe(
-    Effect.timeout("30 seconds")
-  )
+import { added, ann, apiHash, beneath, bob, by, eventually, key, locksOf, process } from "./support.ts"
 
 const login = Effect.fnUntraced(function* (manager: SessionManager["Service"]) {
   const done = yield* Stream.runDrain(manager.loginByCode(key, Redacted.make(ann.phone), by)).pipe(

@@ -10,6 +10,8 @@ export interface ReadingSettings {
   slice: number
   /** A channel that went further than this is told to be read anew. */
   channelGap: number
+  /** An account that went further than this is told where it is, and not what happened. */
+  accountGap: number
 }
 
 interface DataCentreAddress {
@@ -194,6 +196,9 @@ export const readingMethods = (
     "updates.getState": (call) => state(accountOf(call)),
     "updates.getDifference": (call, { pts, date }) => {
       const account = accountOf(call)
+      if (account.box.pts() - pts > settings.accountGap) {
+        return { _: "updates.differenceTooLong", pts: account.box.pts() }
+      }
       const events = account.box.since(pts, settings.slice)
       const channels = [...account.channels].filter(({ box }) => box.pts() > 1)
       if (events.length === 0 && channels.length === 0) {

@@ -2,7 +2,7 @@
 import { Effect, Layer, Option, Redacted } from "effect"
 import { AppId, TenantId } from "../../../src/domain/Ids.ts"
 import * as MtcuteClient from "../../../src/telegram/MtcuteClient.ts"
-import { type ConnectOptions, UserClient } from "../../../src/telegram/UserClient.ts"
+import { type ConnectOptions, type DataCentre, UserClient } from "../../../src/telegram/UserClient.ts"
 import { LoopbackTelegram } from "./LoopbackTelegram.ts"
 
 export const account = { tenant: TenantId.make("acme"), app: AppId.make("ada") }
@@ -39,5 +39,14 @@ export const connectAs = Effect.fnUntraced(function* (id: number, options: Parti
   const session = yield* telegram.session(id)
   return yield* connect({ kept: Option.some({ session }), ...options })
 })
+
+/** The real client, which finds this data centre where Telegram would be. */
+export const clientTo = (dataCentre: DataCentre): Layer.Layer<UserClient> =>
+  Layer.effect(
+    UserClient,
+    UserClient.useSync((client) =>
+      UserClient.of({ connect: (options) => client.connect({ ...options, dataCentre }) })
+    )
+  ).pipe(Layer.provide(MtcuteClient.layer))
 
 export const layer = Layer.merge(LoopbackTelegram.layer, MtcuteClient.layer)

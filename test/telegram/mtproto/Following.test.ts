@@ -181,6 +181,32 @@ describe("following", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live("says what it cannot tell: an account that went too far", () =>
+    Effect.gen(function* () {
+      const telegram = yield* world
+      const kept = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const session = yield* connectAs(ada.id)
+          const { next, kept: now } = yield* follow(session, ["saved"])
+          yield* telegram.say(ada.id, { text: "first" })
+          yield* next
+          return yield* now
+        })
+      )
+      telegram.reading.accountGap = 5
+      for (let nth = 0; nth < 10; nth++)
+        yield* telegram.say(ada.id, { text: `thought ${nth}` }, { how: "silent" })
+      const session = yield* connect({ kept: Option.some(kept) })
+      const { next } = yield* follow(session, ["saved"])
+      assert.strictEqual(yield* next, "Missed")
+      const after = MessageId.make(1)
+      const missed = yield* session.history("saved", { since: 0, after }).pipe(Stream.runCollect)
+      assert.lengthOf(missed, 10)
+      yield* telegram.say(ada.id, { text: "live again" })
+      assert.strictEqual(yield* next, "Message saved 12: live again")
+    }).pipe(Effect.provide(layer))
+  )
+
   for (const [text, tag] of [
     ["AUTH_KEY_UNREGISTERED", "AuthKeyUnregistered"],
     ["SESSION_REVOKED", "SessionRevoked"],
