@@ -33,6 +33,24 @@ describe("scrubShapes", () => {
   })
 })
 
+/** The slow way: every place of every word, and those that overlap are one. */
+const covered = (text: string, words: ReadonlyArray<string>) => {
+  const places = words
+    .flatMap((word) =>
+      Array.from(text, (_, at) => ({ at, end: at + word.length })).filter(({ at }) =>
+        text.startsWith(word, at)
+      )
+    )
+    .sort((a, b) => a.at - b.at)
+  const gaps: Array<{ at: number; end: number }> = []
+  for (const place of places) {
+    const last = gaps.at(-1)
+    if (last !== undefined && place.at < last.end) last.end = Math.max(last.end, place.end)
+    else gaps.push({ ...place })
+  }
+  return gaps.reduceRight((rest, { at, end }) => `${rest.slice(0, at)}<hidden>${rest.slice(end)}`, text)
+}
+
 describe("Scrubber", () => {
   it.effect("hides a registered secret in every way it can be spelled", () =>
     Effect.gen(function* () {
@@ -60,6 +78,33 @@ describe("Scrubber", () => {
       yield* scrubber.register(Redacted.make("note"))
       assert.strictEqual(scrubber.text("a note"), "a note")
     }).pipe(Effect.provide(Scrubber.layer))
+  )
+
+  it.effect(
+    "hides exactly what belongs to a secret, however they lie in each other and beside each other",
+    () =>
+      Effect.sync(() => {
+        const few = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 8, maxLength: 12 })
+        const text = fc.array(fc.oneof(few, fc.constantFrom("a", "b", "c", " ")), { maxLength: 30 })
+        fc.assert(
+          fc.property(fc.array(few, { minLength: 1, maxLength: 6 }), text, (some, parts) => {
+            const secrets = some.flatMap((one) => (one.length > 9 ? [one, one.slice(1, 9)] : [one]))
+            const all = [...parts, ...secrets, ...parts].join("")
+            const scrubber = Effect.runSync(
+              Effect.provide(
+                Scrubber.use((one) =>
+                  Effect.as(
+                    Effect.forEach(secrets, (secret) => one.register(Redacted.make(secret))),
+                    one
+                  )
+                ),
+                Scrubber.layer
+              )
+            )
+            assert.strictEqual(scrubber.text(all), covered(all, secrets.flatMap(spellings)))
+          })
+        )
+      })
   )
 
   it.effect("leaves nothing of any secret behind, whatever is around it", () =>
