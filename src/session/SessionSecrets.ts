@@ -1,6 +1,7 @@
 /** What a session needs from the vault: the API id and hash it logs in with, and what is kept of it between connections. */
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { SqlError } from "effect/sql"
+import { Scrubber } from "../ops/Scrub.ts"
 import type { KeptSession } from "../telegram/UserClient.ts"
 import { Corrupted, CredentialsMissing } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
@@ -30,7 +31,7 @@ export class SessionSecrets extends Context.Service<
     readonly setAside: (key: SessionKey) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("zapiska/session/SessionSecrets") {
-  static readonly layer: Layer.Layer<SessionSecrets, never, Vault> = Layer.effect(
+  static readonly layer: Layer.Layer<SessionSecrets, never, Scrubber | Vault> = Layer.effect(
     this,
     Effect.suspend(() => make)
   )
@@ -53,6 +54,8 @@ const isLostSecret = (error: { readonly _tag: string; readonly lost?: SecretUnre
 
 const make = Effect.gen(function* () {
   const vault = yield* Vault
+  // Neither a hash nor a session has a shape to know it by.
+  const { register } = yield* Scrubber
 
   const get = (key: SessionKey, part: Part) =>
     vault.get(key.tenant, nameOf(key, part)).pipe(
@@ -88,13 +91,16 @@ const make = Effect.gen(function* () {
       const [, id, hash] = written.exec(Redacted.value(secret).trim()) ?? []
       if (id === undefined || hash === undefined)
         return yield* missing("what is stored is not shaped like them")
-      return { apiId: Number(id), apiHash: Redacted.make(hash, { label: "api-hash" }) }
+      const apiHash = Redacted.make(hash, { label: "api-hash" })
+      yield* register(apiHash)
+      return { apiId: Number(id), apiHash }
     }),
 
     kept: Effect.fn("SessionSecrets.kept")(function* (key) {
       const corrupted = new Corrupted({ session: sessionName(key) })
       const session = yield* get(key, "session").pipe(Effect.catchIf(isLostSecret, () => Effect.succeedNone))
       if (Option.isNone(session)) return yield* corrupted
+      yield* register(session.value)
       const peers = yield* getOptional(key, "peers")
       const positions = yield* getOptional(key, "positions")
       return {
@@ -107,6 +113,7 @@ const make = Effect.gen(function* () {
     }),
 
     keep: Effect.fn("SessionSecrets.keep")(function* (key, { peers, positions, session }) {
+      yield* register(session)
       yield* put(key, "session", session)
       if (peers !== undefined)
         yield* put(key, "peers", Redacted.make(Buffer.from(Redacted.value(peers)).toString("base64")))

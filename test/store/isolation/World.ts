@@ -49,7 +49,7 @@ export const world = Layer.mergeAll(
     Layer.provideMerge(BotPort.layerRecording)
   ),
   SessionStore.layer({ replica: "one" }).pipe(Layer.provide(Scrubber.layer)),
-  SessionSecrets.layer.pipe(Layer.provide(Vault.layer({ masterKey: key }))),
+  SessionSecrets.layer.pipe(Layer.provide([Scrubber.layer, Vault.layer({ masterKey: key })])),
   HandledUpdates.layer,
   Undelivered.layer,
   Callbacks.layer,
