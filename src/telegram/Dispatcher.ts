@@ -2,26 +2,24 @@
  * Sends the outbox of one bot in rounds: each settles what came back and claims what is due, in one
  * transaction. Nothing leaves before its row says `sending`, durably.
  */
-import { Clock, Duration, Effect, Queue, Schedule, Stream } from "effect"
+import { Clock, Duration, Effect, Queue, Schedule } from "effect"
 import { type SqlClient, SqlError } from "effect/sql"
 import { accept } from "../lock/Fences.ts"
 import { Lease } from "../lock/Locks.ts"
 import { reach } from "../ops/Failpoint.ts"
-import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { botName } from "./Bots.ts"
 import { makeClaiming } from "./Claiming.ts"
 import { makeFlights } from "./Flights.ts"
 import * as Claims from "./OutboxClaims.ts"
-import { census, count } from "./OutboxCounting.ts"
+import { count } from "./OutboxCounting.ts"
 import { supersede } from "./OutboxInsert.ts"
 import * as Rows from "./OutboxRows.ts"
+import type { OutboxWatch } from "./OutboxWatch.ts"
 import { setBackBy } from "./PaceRules.ts"
 import { Pacer } from "./Pacer.ts"
 import { back, killed, type Plan, planOf, type Settlement } from "./Settlement.ts"
 
-/** Milliseconds. Signals can be missed: without one the rows are looked at this often. */
-const lookEvery = 5_000
 /** How long the first row waits for others. */
 const gather = Duration.millis(2)
 /** How long a message in flight is waited for at the end. */
@@ -59,10 +57,9 @@ const recovered = ({ row, plan }: Planned<{ readonly row: Rows.OutboxRow }>, now
   }
 }
 
-export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
+export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner, { watch }: OutboxWatch) {
   const scope = yield* TenantScope
   const lease = yield* Lease
-  const signals = yield* Signals
   const pacer = yield* Pacer
   const wake = yield* Queue.sliding<void>(1)
   const flights = yield* makeFlights(owner, wake)
@@ -171,12 +168,11 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
   const pause = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     // Who waits for a place waits for Telegram's health first, of which we are told.
-    let next = Math.min(
-      now + lookEvery,
-      flights.health() === "well" ? claiming.next() : Number.POSITIVE_INFINITY
-    )
+    let next = flights.health() === "well" ? claiming.next() : Number.POSITIVE_INFINITY
     for (const at of deadlines) next = Math.min(next, at)
-    const woken = yield* Effect.timeoutOption(Queue.take(wake), Math.max(next - now, 1))
+    const woken = yield* next === Number.POSITIVE_INFINITY
+      ? Effect.asSome(Queue.take(wake))
+      : Effect.timeoutOption(Queue.take(wake), Math.max(next - now, 1))
     // What becomes ready together goes together. A place in the pace is not kept waiting.
     if (woken._tag === "Some") yield* Effect.sleep(gather)
   })
@@ -210,15 +206,10 @@ export const dispatch = Effect.fnUntraced(function* (owner: Rows.Owner) {
     )
   )
 
-  yield* signals.listen("zapiska_outbox").pipe(
-    Stream.filter((payload) => payload === botName(owner)),
-    Stream.runForEach(() => Queue.offer(wake, undefined)),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  yield* watch({ owner, wake })
   const { batch, past } = yield* start
   yield* pacer.restore(owner, past)
   yield* count(batch)
-  yield* Effect.forkScoped(Effect.repeat(census(owner), Schedule.spaced("10 seconds")))
   yield* Effect.addFinalizer(() => finish)
   return yield* Effect.forever(
     Effect.gen(function* () {

@@ -10,13 +10,14 @@ import type { BotId, TenantId } from "../domain/Ids.ts"
 import type { FenceStale } from "../lock/Fences.ts"
 import type { Lease, LockLost } from "../lock/Locks.ts"
 import * as GroupCommit from "../store/GroupCommit.ts"
-import { Signals } from "../store/Signals.ts"
+import type { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
 import { dispatch } from "./Dispatcher.ts"
 import type { OutboxEntry, TracedEntry } from "./OutboxEntry.ts"
 import { insert } from "./OutboxInsert.ts"
 import * as Rows from "./OutboxRows.ts"
+import { makeWatch } from "./OutboxWatch.ts"
 import { Pacer } from "./Pacer.ts"
 
 export * from "./OutboxEntry.ts"
@@ -63,11 +64,11 @@ const make = Effect.gen(function* () {
   // Only these: the dispatcher keeps its caller's tracer, loggers and clock.
   const services = Context.pick(
     TenantScope,
-    Signals,
     BotPort,
     Pacer
-  )(yield* Effect.context<TenantScope | Signals | BotPort | Pacer>())
+  )(yield* Effect.context<TenantScope | BotPort | Pacer>())
   const scope = yield* TenantScope
+  const watch = yield* makeWatch
 
   const enqueue = Effect.fn("Outbox.enqueue")(function* (
     tenant: TenantId,
@@ -109,7 +110,7 @@ const make = Effect.gen(function* () {
     enqueue,
     enqueueAlone,
     dispatch: (bot, botId) =>
-      Effect.provideContext(dispatch({ tenant: bot.tenant, app: bot.app, botId }), services),
+      Effect.provideContext(dispatch({ tenant: bot.tenant, app: bot.app, botId }, watch), services),
     purge
   })
 })

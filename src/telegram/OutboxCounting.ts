@@ -1,8 +1,7 @@
 /** What operators see of the outbox: how many rows are open, how old they are, and how rows end. */
 import { Effect, Metric } from "effect"
-import { TenantScope } from "../store/TenantScope.ts"
 import { outboxOldest, outboxRows, outboxSettled } from "./metrics.ts"
-import * as Rows from "./OutboxRows.ts"
+import type * as Rows from "./OutboxRows.ts"
 import type { Settlement } from "./Settlement.ts"
 
 /** The state an operator sees counted. A result that is sent once more was unknown all the same. */
@@ -34,19 +33,17 @@ export const count = (all: ReadonlyArray<Rows.Settled>) =>
     { discard: true }
   )
 
-export const census = (owner: Rows.Owner) =>
-  TenantScope.use((scope) => scope.transaction(owner.tenant, (sql) => Rows.census(sql, owner))).pipe(
-    Effect.flatMap((open) =>
-      Effect.andThen(
-        Effect.forEach(["pending", "sending"] as const, (state) =>
-          Metric.update(
-            Metric.withAttributes(outboxRows, { state }),
-            open.find((row) => row.state === state)?.count ?? 0
-          )
-        ),
-        Metric.update(outboxOldest, Math.max(0, ...open.map(({ age }) => age)))
+/** Of all bots whose dispatchers are in this process. */
+export const census = (open: ReadonlyArray<Rows.Open>) =>
+  Effect.andThen(
+    Effect.forEach(["pending", "sending"] as const, (state) =>
+      Metric.update(
+        Metric.withAttributes(outboxRows, { state }),
+        open.reduce((sum, row) => (row.state === state ? sum + row.count : sum), 0)
       )
     ),
-    // The rounds say so when the database is away.
-    Effect.ignore
+    Metric.update(
+      outboxOldest,
+      open.reduce((oldest, { age }) => Math.max(oldest, age), 0)
+    )
   )

@@ -1,7 +1,7 @@
 /** The statements of the outbox. Each runs inside a transaction of the tenant. */
 import { Effect, Schema, Tracer } from "effect"
 import type { SqlClient, Statement } from "effect/sql"
-import { type AppId, ChatId, MessageId, type TenantId, ThreadId } from "../domain/Ids.ts"
+import { type AppId, type BotId, ChatId, MessageId, type TenantId, ThreadId } from "../domain/Ids.ts"
 import { markUnreachable, move, type Owner } from "./ChatRows.ts"
 import { OutboxAction } from "./OutboxEntry.ts"
 import type { Settlement, StatusRow } from "./Settlement.ts"
@@ -211,15 +211,20 @@ export const settle = Effect.fnUntraced(function* (
   }
 })
 
-/** How many rows are open, by state, and how old the oldest is in seconds. */
-export const census = (sql: SqlClient.SqlClient, owner: Owner) => sql<{
+/** Rows of one bot that are open, in one state; the age of the oldest in seconds. */
+export interface Open {
+  readonly bot: BotId
   readonly state: "pending" | "sending"
   readonly count: number
   readonly age: number
-}>`
-  SELECT state, count(*)::int AS count, extract(epoch FROM now() - min(created_at))::float8 AS age FROM outbox
-  WHERE tenant_id = ${owner.tenant} AND bot_id = ${owner.botId}::bigint AND state IN ('pending', 'sending')
-  GROUP BY state`
+}
+
+/** What is open of all bots of the tenant. */
+export const open = (sql: SqlClient.SqlClient, tenant: TenantId) => sql<Open>`
+  SELECT bot_id::float8 AS bot, state, count(*)::int AS count,
+    extract(epoch FROM now() - min(created_at))::float8 AS age
+  FROM outbox WHERE tenant_id = ${tenant} AND state IN ('pending', 'sending')
+  GROUP BY bot_id, state`
 
 export const remove = (sql: SqlClient.SqlClient, tenant: TenantId, before: number) => sql`
   DELETE FROM outbox
