@@ -73,7 +73,7 @@ describe("docker-compose.yml", () => {
       variableNames.filter(
         (name) =>
           /^(TELEGRAM_WEBHOOK|LIMIT)_/.test(name) ||
-          ["TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_USERS", "HTTP_ALLOWED_HOSTS"].includes(name)
+          ["TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_USERS", "HTTP_ALLOWED_HOSTS", "PUBLIC_URL"].includes(name)
       )
     )
   })

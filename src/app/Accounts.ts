@@ -3,12 +3,15 @@ import { hostname } from "node:os"
 import { Effect, Layer } from "effect"
 import type { TenantId } from "../domain/Ids.ts"
 import type { Tenant } from "../domain/Tenant.ts"
+import { localUrl } from "../ops/HttpServer.ts"
+import { LoginLinks } from "../session/LoginLinks.ts"
 import { SessionEvents } from "../session/SessionEvents.ts"
 import { SessionManager } from "../session/SessionManager.ts"
 import { SessionSecrets } from "../session/SessionSecrets.ts"
 import { SessionStore } from "../session/SessionStore.ts"
 import { Tenants } from "../store/Tenants.ts"
 import * as MtcuteClient from "../telegram/MtcuteClient.ts"
+import { AppConfig } from "./AppConfig.ts"
 
 /** What this process is called where people read who has a session. */
 const replica = `${hostname()}:${process.pid}`
@@ -17,10 +20,21 @@ const replica = `${hostname()}:${process.pid}`
 export const served = (all: ReadonlyArray<Tenant>): ReadonlyArray<TenantId> =>
   all.flatMap(({ id, disabledAt }) => (disabledAt === undefined ? [id] : []))
 
+/** What is kept of sessions. */
+const store = SessionStore.layer({ replica })
+
+/** Beneath the conversations, in which people ask for one. */
+export const loginLinks = Layer.unwrap(
+  Effect.gen(function* () {
+    const { http } = yield* AppConfig
+    return LoginLinks.layer({ base: http.publicUrl ?? (yield* localUrl) })
+  })
+).pipe(Layer.provideMerge(store))
+
 export const accounts = Layer.unwrap(
   Effect.map(Tenants, ({ list }) => SessionManager.layer({ tenants: Effect.map(list, served) }))
 ).pipe(
   Layer.provideMerge(Layer.merge(SessionSecrets.layer, SessionEvents.layer)),
-  Layer.provideMerge(SessionStore.layer({ replica })),
+  Layer.provideMerge(store),
   Layer.provide(MtcuteClient.layer)
 )

@@ -57,7 +57,7 @@ import { Streaming } from "../telegram/Streaming.ts"
 import { Taking } from "../telegram/Taking.ts"
 import { Undelivered } from "../telegram/Undelivered.ts"
 import * as WebhookIntake from "../telegram/WebhookIntake.ts"
-import { accounts } from "./Accounts.ts"
+import { accounts, loginLinks } from "./Accounts.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import { repositoriesIn } from "./DataDirFiles.ts"
@@ -187,7 +187,7 @@ const conversations = Inbox.layer.pipe(
   Layer.provide(MessageProcessor.layer),
   Layer.provide(assistant),
   Layer.provide(settings),
-  Layer.provideMerge(engine)
+  Layer.provideMerge(Layer.merge(engine, loginLinks))
 )
 
 /** Telegram is asked for updates, or told where they go. */

@@ -153,7 +153,9 @@ const settingsOf = (values: Values, directory: string) => {
       /** Whether somebody chose the port: if not, another one may be taken. */
       portChosen: values.HTTP_PORT !== undefined,
       /** Names of ours besides loopback: behind a proxy, in a container network. */
-      names: values.HTTP_ALLOWED_HOSTS ?? []
+      names: values.HTTP_ALLOWED_HOSTS ?? [],
+      /** Where people open the pages that are made for them; absent: the address it listens on. */
+      publicUrl: values.PUBLIC_URL
     },
     /** Absent: generated, see `Secrets`. */
     adminToken: values.ADMIN_TOKEN,

@@ -9,6 +9,7 @@ import { opsRoutes, type PageLink } from "../ops/OpsRoutes.ts"
 import { webhookRoot } from "../telegram/WebhookRules.ts"
 import { adminLink, adminRoutes } from "./AdminApi.ts"
 import { AppConfig } from "./AppConfig.ts"
+import * as LoginPages from "./login/LoginPages.ts"
 import { Secrets } from "./Secrets.ts"
 
 /** Tried only where nobody chose a port and nothing outside expects one. */
@@ -37,9 +38,17 @@ export const routes = <E, R>(
   Layer.unwrap(
     Effect.map(AppConfig, ({ http, telegram: { webhook } }) =>
       serve(
-        Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, more),
+        Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, LoginPages.layer, more),
         [http.host, ...http.names],
-        webhook === undefined ? [] : [{ name: new URL(webhook.url).hostname, below: webhookRoot }]
+        [
+          ...guest(webhook?.url, webhookRoot),
+          // Who logs their account in comes by the public name; operators need not.
+          ...guest(http.publicUrl, LoginPages.root)
+        ],
+        [LoginPages.root]
       )
     )
   ).pipe(Layer.provide(adminToken))
+
+const guest = (url: string | undefined, below: string) =>
+  url === undefined ? [] : [{ name: new URL(url).hostname, below }]

@@ -153,6 +153,14 @@ export const variables = {
         : Option.none<Array<string>>()
     }
   },
+  PUBLIC_URL: {
+    allowed: "the address people reach this server at, such as https://notes.example, without a path",
+    read: (value: string) =>
+      Option.filter(
+        webAddress(["https:", "http:"])(value),
+        (address) => URL.parse(address)?.origin === address
+      )
+  },
   ADMIN_TOKEN: {
     allowed: "16 or more characters without spaces",
     secret: true,

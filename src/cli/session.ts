@@ -1,7 +1,8 @@
 /** `zapiska session`: who is logged in at Telegram. Codes and passwords are read from the input and never printed. */
-import { Console, Effect } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { LoginView } from "../app/admin/SessionViews.ts"
+import { UserId } from "../domain/Ids.ts"
 import { app, tenant } from "./Arguments.ts"
 import { ask, asking, confirm, ofEach, readSecret, show, showRows, yes } from "./Asking.ts"
 import { CommandRefused } from "./Connection.ts"
@@ -40,11 +41,15 @@ const add = Command.make(
   "add",
   {
     ...where,
-    apiId: Flag.Int("api-id").pipe(Flag.withDescription("Of https://my.telegram.org"))
+    apiId: Flag.Int("api-id").pipe(Flag.withDescription("Of https://my.telegram.org")),
+    user: Flag.optional(
+      Flag.Int("user").pipe(Flag.withDescription("The Telegram id of its person; another account is refused"))
+    )
   },
-  Effect.fnUntraced(function* ({ tenant, app, apiId }) {
+  Effect.fnUntraced(function* ({ tenant, app, apiId, user }) {
     const apiHash = yield* readSecret("The API hash of https://my.telegram.org")
-    const payload = { app, apiId, apiHash }
+    const expected = Option.isSome(user) ? { expected: UserId.make(user.value) } : {}
+    const payload = { app, apiId, apiHash, ...expected }
     const added = yield* ask((client) => client.sessions.add({ params: { tenant }, payload }))
     yield* show(added, `${tenant}/${app} is added; log in with: zapiska session login ${tenant} ${app}`)
   })
@@ -138,6 +143,16 @@ const login = Command.make(
   Command.withDescription("Log a person's account in, by a QR code in the terminal or a code Telegram sends")
 )
 
+const link = Command.make(
+  "link",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const made = yield* ask((client) => client.sessions.link({ params }))
+    const until = `Whoever opens it logs in as ${params.tenant}/${params.app}. It works once, until ${time(made.expires)} UTC`
+    yield* show(made, `${made.url}\n${until}`)
+  })
+).pipe(Command.withDescription("Make a link to a page on which somebody logs their own account in"))
+
 const validate = Command.make(
   "validate",
   where,
@@ -161,7 +176,7 @@ const revoke = Command.make(
 ).pipe(Command.withDescription("Log out at Telegram, and keep nothing of the session"))
 
 export const sessions = Command.make("session").pipe(
-  Command.withDescription("Telegram sessions: list, add, status, login, validate, revoke"),
-  Command.withSubcommands([list, add, status, login, validate, revoke]),
+  Command.withDescription("Telegram sessions: list, add, status, login, link, validate, revoke"),
+  Command.withSubcommands([list, add, status, login, link, validate, revoke]),
   Command.withGlobalFlags(asking)
 )

@@ -51,7 +51,17 @@ export interface Texts {
 /** Of such a revision the note outlives the undoing. */
 const onlyChanges: ReadonlySet<Revision["kind"]> = new Set(["edit", "amend"])
 
-export const commandNames = ["start", "help", "note", "done", "status", "undo", "recent", "invite"] as const
+export const commandNames = [
+  "start",
+  "help",
+  "note",
+  "done",
+  "status",
+  "undo",
+  "recent",
+  "invite",
+  "login"
+] as const
 export type CommandName = (typeof commandNames)[number]
 
 const bold = (text: string) => ({ type: "bold", text })
@@ -108,7 +118,7 @@ const en: Texts = {
       "category, all of them are its tags. Edit a message and its note follows.",
     "\n\n/done — save what is being collected at once\n/note text — save one text as a note by itself\n" +
       "/recent — the latest notes\n/undo — take the last change back\n/status — what is going on\n" +
-      "/invite — let somebody in\n/help — this text"
+      "/invite — let somebody in\n/login — log your own account in, for owners\n/help — this text"
   ),
   noteMode: plain(
     "All you send me becomes notes. To save one text by itself, at once: /note followed by the text."
@@ -161,7 +171,8 @@ const en: Texts = {
     status: "What is going on",
     undo: "Take the last change back",
     recent: "The latest notes",
-    invite: "Let somebody in (owners)"
+    invite: "Let somebody in (owners)",
+    login: "Log your own account in (owners)"
   }
 }
 
@@ -201,7 +212,7 @@ const ru: Texts = {
       "категория, все вместе — её метки. Исправьте сообщение, и заметка исправится.",
     "\n\n/done — сохранить собираемое сразу\n/note текст — сохранить один текст отдельной заметкой\n" +
       "/recent — последние заметки\n/undo — отменить последнее изменение\n/status — что происходит\n" +
-      "/invite — пригласить\n/help — этот текст"
+      "/invite — пригласить\n/login — войти в свой аккаунт, для владельцев\n/help — этот текст"
   ),
   noteMode: plain(
     "Всё, что вы присылаете, становится заметками. Чтобы сразу сохранить один текст отдельно: /note и текст."
@@ -247,7 +258,8 @@ const ru: Texts = {
     status: "Что происходит",
     undo: "Отменить последнее изменение",
     recent: "Последние заметки",
-    invite: "Пригласить (для владельцев)"
+    invite: "Пригласить (для владельцев)",
+    login: "Войти в свой аккаунт (для владельцев)"
   }
 }
 

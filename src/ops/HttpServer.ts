@@ -102,21 +102,29 @@ const guard = (names: ReadonlyArray<string>, guests: ReadonlyArray<Guest>) =>
     { global: true }
   )
 
+/** Asked every few seconds for ever: traces of these would bury the others. */
+const frequent = ["/health/live", "/health/ready", "/metrics"]
+
 /**
  * Serves `routes` (Layers made with `HttpRouter`, merged) where `listen` listens. `names`: ours besides loopback, as
- * they are asked for behind a proxy or in a container network.
+ * they are asked for behind a proxy or in a container network. `untraced`: below these the path itself is a secret.
  */
 export const serve = <E, R>(
   routes: Layer.Layer<never, E, R>,
   names: ReadonlyArray<string>,
-  guests: ReadonlyArray<Guest> = []
+  guests: ReadonlyArray<Guest> = [],
+  untraced: ReadonlyArray<string> = []
 ) =>
   HttpRouter.serve(Layer.merge(routes, guard(names, guests)), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    // Asked every few seconds for ever: traces of these would bury the others.
-    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/health/live", "/health/ready", "/metrics"])),
+    Layer.provide(
+      Layer.succeed(
+        HttpMiddleware.TracerDisabledWhen,
+        ({ url }) => frequent.includes(url) || untraced.some((below) => url.startsWith(below))
+      )
+    ),
     Layer.provide(NodeHttpServer.layerHttpServices)
   )
 

@@ -74,33 +74,45 @@ export const foreignBytes = (
   })
 }
 
-const folder = fileURLToPath(new URL("./page/", import.meta.url))
-
-const assets = Effect.gen(function* () {
+/** The files of a page by name, read once, and how they are answered. `folder`: with a slash at its end. */
+export const filesOf = Effect.fnUntraced(function* (folder: URL) {
   const files = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const names = (yield* files.readDirectory(folder)).filter((name) => path.extname(name) in types)
-  return new Map(
+  const place = fileURLToPath(folder)
+  const names = (yield* files.readDirectory(place)).filter((name) => path.extname(name) in types)
+  const bytes = new Map(
     yield* Effect.forEach(names, (name) =>
-      Effect.map(files.readFile(path.join(folder, name)), (bytes) => [name, bytes] as const)
+      Effect.map(files.readFile(path.join(place, name)), (read) => [name, read] as const)
     )
   )
+  return (name: string, put: Readonly<Record<string, string>> = {}) => {
+    const found = bytes.get(name)
+    if (found === undefined) return HttpServerResponse.empty({ status: 404 })
+    return HttpServerResponse.uint8Array(filled(found, put), {
+      contentType: types[path.extname(name)] ?? "application/octet-stream",
+      headers: pageHeaders
+    })
+  }
 })
+
+/** With `put` in the place of `{{name}}`. */
+const filled = (bytes: Uint8Array, put: Readonly<Record<string, string>>): Uint8Array => {
+  const names = Object.entries(put)
+  if (names.length === 0) return bytes
+  const text = names.reduce(
+    (before, [name, value]) => before.replaceAll(`{{${name}}}`, escaped(value)),
+    new TextDecoder().decode(bytes)
+  )
+  return new TextEncoder().encode(text)
+}
+
+const escaped = (text: string) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;")
 
 /** `GET /sandbox`, `GET /sandbox/assets/<file>`. */
 export const layer = HttpRouter.use((router) =>
   Effect.gen(function* () {
-    const path = yield* Path.Path
-    const loaded = yield* assets
-    const serve = (name: string) => {
-      const bytes = loaded.get(name)
-      return bytes === undefined
-        ? HttpServerResponse.empty({ status: 404 })
-        : HttpServerResponse.uint8Array(bytes, {
-            contentType: types[path.extname(name)] ?? "application/octet-stream",
-            headers: pageHeaders
-          })
-    }
+    const serve = yield* filesOf(new URL("./page/", import.meta.url))
     yield* router.add("GET", "/sandbox", Effect.succeed(serve("index.html")))
     yield* router.add(
       "GET",

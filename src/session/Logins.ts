@@ -1,4 +1,5 @@
 /** The logins under way in this process: who watches them, who answers for their person, how they are ended. */
+import { randomUUID } from "node:crypto"
 import {
   Cause,
   Deferred,
@@ -8,10 +9,13 @@ import {
   Option,
   Queue,
   type Redacted,
+  Schedule,
   Stream,
   SubscriptionRef
 } from "effect"
 import { Locks } from "../lock/Locks.ts"
+import { Signals } from "../store/Signals.ts"
+import { TenantScope } from "../store/TenantScope.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { type UserAccount, UserClient } from "../telegram/UserClient.ts"
 import { type Answer, type LoginMethod, makeLoginScript } from "./LoginScript.ts"
@@ -25,8 +29,9 @@ import {
   NoLogin
 } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
-import { leaseOf } from "./SessionLife.ts"
+import { keyOf, leaseOf } from "./SessionLife.ts"
 import { SessionSecrets } from "./SessionSecrets.ts"
+import { isPending } from "./SessionState.ts"
 import { SessionStore } from "./SessionStore.ts"
 
 export interface LoginOptions {
@@ -55,6 +60,9 @@ const lastOf = (session: string, exit: Exit.Exit<UserAccount, LoginError>): Show
     ? Exit.succeed({ _tag: "Authorized", account: exit.value })
     : Exit.fail(Option.getOrElse(Cause.findErrorOption(exit.cause), () => new LoginExpired({ session })))
 
+/** How long another process may take to cancel a login. */
+const endsWithin: Duration.Input = "5 seconds"
+
 /** For a lease that is being given back by a client nobody uses any more. */
 const waitForLease: Duration.Input = "2 seconds"
 
@@ -64,6 +72,8 @@ export const makeLogins = Effect.gen(function* () {
   const users = yield* UserClient
   const locks = yield* Locks
   const tasks = yield* TaskManager
+  const signals = yield* Signals
+  const scope = yield* TenantScope
   const script = makeLoginScript({ store, secrets, users })
   const logins = new Map<string, Login>()
   let begun = 0
@@ -172,13 +182,48 @@ export const makeLogins = Effect.gen(function* () {
     )
   })
 
-  /** Ready when nothing of it is left. */
-  const cancel = Effect.fnUntraced(function* (key: SessionKey) {
+  const cancelHere = Effect.fnUntraced(function* (key: SessionKey) {
     const login = yield* find(key)
     if (isLast(yield* SubscriptionRef.get(login.shown)))
       return yield* new NoLogin({ session: sessionName(key) })
     yield* Deferred.succeed(login.cancelled, undefined)
     yield* Deferred.await(login.over)
+  })
+
+  const me = randomUUID()
+  yield* signals.listen("zapiska_logins_cancelled").pipe(
+    Stream.runForEach((payload) => {
+      const [name = "", by] = payload.split(" ")
+      // What we cancelled elsewhere may have been begun here by now.
+      return by === me ? Effect.void : Effect.catch(cancelHere(keyOf(name)), () => Effect.void)
+    }),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  /** A login of another process. One that died left it behind: whoever begins the next clears it away. */
+  const cancelElsewhere = Effect.fnUntraced(function* (key: SessionKey) {
+    const session = sessionName(key)
+    const pending = Effect.map(store.get(key), ({ state }) => isPending(state))
+    if (!(yield* pending)) return yield* new NoLogin({ session })
+    yield* scope.transaction(key.tenant, (sql) =>
+      signals.notify(sql, "zapiska_logins_cancelled", `${session} ${me}`)
+    )
+    yield* Effect.repeat(pending, {
+      schedule: Schedule.spaced("50 millis"),
+      until: (still) => !still
+    }).pipe(Effect.timeoutOption(endsWithin))
+  })
+
+  /** Ready when nothing of it is left, here or in another process. */
+  const cancel = Effect.fnUntraced(function* (key: SessionKey) {
+    yield* Effect.catchTag(cancelHere(key), "NoLogin", () =>
+      Effect.catchTag(cancelElsewhere(key), ["SqlError", "SessionUnknown"], (error) =>
+        Effect.andThen(
+          Effect.logDebug(`Whether a login is under way elsewhere is not known: ${error.message}`),
+          new NoLogin({ session: sessionName(key) })
+        )
+      )
+    )
   })
 
   return { begin, steps, find, submit, cancel }

@@ -15,6 +15,7 @@ import tenants from "./migrations/0006_tenants.ts"
 import people from "./migrations/0007_people.ts"
 import sessions from "./migrations/0008_sessions.ts"
 import botFences from "./migrations/0009_bot_fences.ts"
+import loginLinks from "./migrations/0010_login_links.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -39,7 +40,8 @@ export const migrations = {
   "0006_tenants": tenants,
   "0007_people": people,
   "0008_sessions": sessions,
-  "0009_bot_fences": botFences
+  "0009_bot_fences": botFences,
+  "0010_login_links": loginLinks
 }
 
 const migrationTable = "schema_migrations"

@@ -14,7 +14,8 @@ const channels = [
   "zapiska_directory",
   "zapiska_people",
   "zapiska_sessions",
-  "zapiska_sessions_wanted"
+  "zapiska_sessions_wanted",
+  "zapiska_logins_cancelled"
 ] as const
 
 export type SignalChannel = (typeof channels)[number]

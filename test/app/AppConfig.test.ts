@@ -44,7 +44,13 @@ describe("AppConfig", () => {
       assert.strictEqual(config.telegram.allowedUsers, "claim")
       assert.match(config.dataDir, /^\/.*\/data$/)
       assert.isUndefined(config.databaseUrl)
-      assert.deepStrictEqual(config.http, { host: "127.0.0.1", port: 8080, portChosen: false, names: [] })
+      assert.deepStrictEqual(config.http, {
+        host: "127.0.0.1",
+        port: 8080,
+        portChosen: false,
+        names: [],
+        publicUrl: undefined
+      })
       assert.strictEqual(Duration.toMillis(config.windows.note), 30_000)
       assert.strictEqual(Duration.toMillis(config.windows.noteMax), 300_000)
       assert.strictEqual(Duration.toMillis(config.windows.chat), 1_500)
@@ -69,6 +75,7 @@ describe("AppConfig", () => {
         HTTP_HOST: "::1",
         HTTP_PORT: "0",
         HTTP_ALLOWED_HOSTS: "Notes.example.org, zapiska",
+        PUBLIC_URL: "https://notes.example.org/",
         ADMIN_TOKEN: "sixteen-letters-or-more",
         LIMIT_USER: "20/Minute",
         LIMIT_TENANT: "none",
@@ -95,7 +102,8 @@ describe("AppConfig", () => {
         host: "::1",
         port: 0,
         portChosen: true,
-        names: ["notes.example.org", "zapiska"]
+        names: ["notes.example.org", "zapiska"],
+        publicUrl: "https://notes.example.org"
       })
       assert.deepStrictEqual(config.limits, { userPerMinute: 20, storageBytes: 10_000_000_000 })
       assert.strictEqual(Duration.toMillis(config.windows.note), 500)
@@ -184,6 +192,7 @@ describe("AppConfig", () => {
           CLUSTER_PORT: "0",
           HTTP_PORT: "80a",
           HTTP_ALLOWED_HOSTS: "https://x.example/",
+          PUBLIC_URL: "https://x.example/notes",
           NOTE_WINDOW: "soon",
           NOTE_WINDOW_MAX: "0 seconds",
           CHAT_WINDOW: "2 days",
@@ -200,7 +209,7 @@ describe("AppConfig", () => {
         )
         for (const { variable, allowed } of refusal.problems)
           assert.strictEqual(allowed, variables[variable as keyof typeof variables].allowed)
-        assert.include(refusal.message, "The configuration has 17 problems:")
+        assert.include(refusal.message, "The configuration has 18 problems:")
         assert.include(
           refusal.message,
           "HTTP_PORT: `80a` is not of the right form\n    allowed: a port, 1 to 65535"

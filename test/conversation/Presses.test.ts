@@ -15,6 +15,7 @@ import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import { LoginLinks } from "../../src/session/LoginLinks.ts"
 import { Directory } from "../../src/store/Directory.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
@@ -44,6 +45,7 @@ const layer = Layer.merge(
     Layer.mock(NoteCreation, {}),
     Layer.mock(KnowledgeBase, {}),
     Layer.mock(Invites, {}),
+    Layer.mock(LoginLinks, {}),
     Layer.mock(Limits, { over: () => Effect.succeed(new Set()) }),
     Layer.mock(Permission, {
       admit: () => Effect.succeed({ _tag: "Admitted", role: "member", holdsCode: false }),

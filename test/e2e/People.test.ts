@@ -15,26 +15,7 @@ import {
   rowsWith,
   say
 } from "../support/Assistant.ts"
-
-/** Windows close when they are told to, and else too late for a test. */
-const claimed = Assistant.layer({
-  env: { TELEGRAM_ALLOWED_USERS: "", NOTE_WINDOW: "1 minute", NOTE_WINDOW_MAX: "2 minutes" }
-})
-
-/** The person to whom the bot belongs. */
-const owner = Effect.gen(function* () {
-  const emulator = yield* BotApiEmulator
-  const { application } = yield* Assistant
-  const printed = () => /\/start ([A-Za-z0-9-]+)/.exec(application.output())?.[1] ?? ""
-  yield* eventually(
-    "the code is printed",
-    Effect.sync(() => printed() !== "")
-  )
-  const ann = yield* newPerson()
-  yield* emulator.start({ user: ann.id, payload: printed() })
-  yield* answered(ann.id, /^Hello, Ann!/)
-  return ann
-})
+import { claimed, owner } from "../support/claimed.ts"
 
 const linkTo = (username: string) => new RegExp(`https://t\\.me/${username}\\?start=([\\w-]+)`)
 

@@ -169,6 +169,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   Lease: "test/lock/contract.ts",
   Limits: "test/telegram/Limits.test.ts",
   Locks: "test/lock/contract.ts",
+  LoginLinks: "test/session/LoginLinks.test.ts",
   MessageProcessor: "test/conversation/Conversation.test.ts",
   OutgoingFiles: "test/telegram/Download.test.ts",
   Pacer: "test/telegram/Pacer.test.ts",

@@ -10,6 +10,7 @@ import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
+import { LoginLinks } from "../../src/session/LoginLinks.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
@@ -54,7 +55,9 @@ const bots = Layer.unwrap(
   )
 )
 
-const sessions = SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }).pipe(
+const links = LoginLinks.layer({ base: "https://notes.example" })
+
+const sessions = Layer.merge(SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }), links).pipe(
   Layer.provideMerge(SessionSecrets.layer),
   Layer.provideMerge(SessionStore.layer({ replica: "test" })),
   Layer.provide(LocksMemory.layer),
@@ -93,6 +96,7 @@ export const nothingBehind = Layer.mergeAll(
   Layer.mock(Bots, {}),
   Layer.mock(Invites, {}),
   Layer.mock(Limits, {}),
+  Layer.mock(LoginLinks, {}),
   Layer.mock(Members, {}),
   Layer.mock(SessionManager, {}),
   Layer.mock(Tenants, {}),

@@ -152,10 +152,9 @@ export class Chromium extends Context.Service<Chromium, Browser>()("test/Chromiu
   )
 }
 
-/** Everything a page complained about: errors, refused resources, requests to elsewhere. */
-export const openPage = Effect.fnUntraced(function* (options: BrowserContextOptions = {}) {
+/** A page, and everything it complained about: errors, refused resources, requests to elsewhere. */
+export const openAt = Effect.fnUntraced(function* (url: string, options: BrowserContextOptions = {}) {
   const on = yield* Chromium
-  const url = yield* pageUrl
   const context = yield* Effect.acquireRelease(
     calling(() => on.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", ...options })),
     (one) => Effect.promise(() => one.close())
@@ -175,6 +174,11 @@ export const openPage = Effect.fnUntraced(function* (options: BrowserContextOpti
     if (to.origin !== new URL(url).origin && to.protocol !== "blob:") complaints.push(`asked ${to.href}`)
   })
   yield* calling(() => page.goto(url))
-  yield* calling(() => page.locator(".me strong").waitFor({ state: "attached" }))
   return { page, complaints, context }
+})
+
+export const openPage = Effect.fnUntraced(function* (options?: BrowserContextOptions) {
+  const opened = yield* openAt(yield* pageUrl, options)
+  yield* calling(() => opened.page.locator(".me strong").waitFor({ state: "attached" }))
+  return opened
 })

@@ -1,6 +1,7 @@
 /** How a login goes and what an account is added with, as the admin API says it. */
-import { Schema } from "effect"
+import { Redacted, Schema } from "effect"
 import { AppId, UserId } from "../../domain/Ids.ts"
+import type { LoginStep } from "../../session/LoginStep.ts"
 
 /** How a login goes. */
 export const LoginView = Schema.Union([
@@ -20,15 +21,45 @@ export const LoginView = Schema.Union([
 ])
 export type LoginView = typeof LoginView.Type
 
+/** The step as it is shown: a code that is scanned is no secret of whoever looks at it. */
+export const viewOf = (step: LoginStep): LoginView => {
+  switch (step._tag) {
+    case "Qr":
+      return { _tag: "Qr", url: Redacted.value(step.url), expires: step.expires }
+    case "CodeSent": {
+      const { sent, triesLeft } = step
+      return {
+        _tag: "CodeSent",
+        via: sent.via,
+        triesLeft,
+        ...(sent.length === undefined ? {} : { length: sent.length })
+      }
+    }
+    case "PasswordNeeded": {
+      const { hint, triesLeft } = step
+      return { _tag: "PasswordNeeded", triesLeft, ...(hint === undefined ? {} : { hint }) }
+    }
+    case "Authorized":
+      return { _tag: "Authorized", account: { id: step.account.id, name: step.account.name } }
+    default:
+      return { _tag: step._tag }
+  }
+}
+
 /** The session of a person's account, with the API id and hash of https://my.telegram.org. */
 export const NewAccount = Schema.Struct({
   app: AppId,
   apiId: Schema.Int.check(Schema.isGreaterThan(0)),
-  apiHash: Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{32}$/)), {
-    label: "api hash"
-  }),
+  apiHash: Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{32}$/))),
   expected: Schema.optionalKey(UserId).annotateKey({
     description: "The Telegram id of the person; another account is refused"
   })
 })
 export type NewAccount = typeof NewAccount.Type
+
+/** Shown this once. */
+export const NewLink = Schema.Struct({
+  url: Schema.String,
+  /** Unix milliseconds. */
+  expires: Schema.Int
+})

@@ -4,13 +4,14 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { AppId, TenantId } from "../../domain/Ids.ts"
 import { SessionInfo, SessionTransition } from "../../session/SessionRow.ts"
 import { Conflict, Invalid, Missing } from "./Refusals.ts"
-import { LoginView, NewAccount } from "./SessionViews.ts"
+import { LoginView, NewAccount, NewLink } from "./SessionViews.ts"
 
 const params = { tenant: TenantId, app: AppId }
 const path = "/tenants/:tenant/sessions"
 const words = (summary: string, description: string) => OpenApi.annotations({ summary, description })
 
-const secret = (label: string) => Schema.RedactedFromValue(Schema.NonEmptyString, { label })
+/** Without a label: one would be wanted of the clients' values too. */
+const secret = Schema.RedactedFromValue(Schema.NonEmptyString)
 
 export class SessionsGroup extends HttpApiGroup.make("sessions")
   .add(
@@ -35,7 +36,7 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.post("login", `${path}/:app/login`, {
       params,
       payload: Schema.Struct({
-        phone: Schema.optionalKey(secret("phone number")).annotateKey({
+        phone: Schema.optionalKey(secret).annotateKey({
           description: "Telegram sends it a code. Without it a QR code is shown"
         })
       }),
@@ -49,18 +50,25 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     }).annotateMerge(words("How the login goes", "In this process; ask again every second")),
     HttpApiEndpoint.post("code", `${path}/:app/login/code`, {
       params,
-      payload: Schema.Struct({ code: secret("code") }),
+      payload: Schema.Struct({ code: secret }),
       success: LoginView,
       error: [Missing, Conflict]
     }).annotateMerge(words("Answer with the code", "That Telegram sent")),
     HttpApiEndpoint.post("password", `${path}/:app/login/password`, {
       params,
-      payload: Schema.Struct({ password: secret("password") }),
+      payload: Schema.Struct({ password: secret }),
       success: LoginView,
       error: [Missing, Conflict]
     }).annotateMerge(words("Answer with the password", "Of the account's two-step verification")),
     HttpApiEndpoint.delete("cancel", `${path}/:app/login`, { params, error: Missing }).annotateMerge(
       words("Cancel the login", "Nothing of it is kept")
+    ),
+    HttpApiEndpoint.post("link", `${path}/:app/link`, {
+      params,
+      success: NewLink.pipe(HttpApiSchema.status(201)),
+      error: [Missing, Conflict]
+    }).annotateMerge(
+      words("Make a link to a login page", "It works once, for ten minutes; the one before it stops working")
     ),
     HttpApiEndpoint.post("validate", `${path}/:app/validate`, {
       params,

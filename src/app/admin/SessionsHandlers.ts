@@ -2,6 +2,7 @@
 import { Effect, Option, Redacted, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import type { TenantId } from "../../domain/Ids.ts"
+import { LoginLinks } from "../../session/LoginLinks.ts"
 import type { LoginStep } from "../../session/LoginStep.ts"
 import type { ClientError, LoginError, NoLogin, RevokeError } from "../../session/SessionError.ts"
 import type { SessionKey } from "../../session/SessionEvents.ts"
@@ -12,35 +13,10 @@ import { TenantScope } from "../../store/TenantScope.ts"
 import { AdminApi } from "./Api.ts"
 import { databaseAway } from "./databaseAway.ts"
 import { type Conflict, conflict, type Missing, missing, type Unavailable } from "./Refusals.ts"
-import type { LoginView, NewAccount } from "./SessionViews.ts"
+import { type LoginView, type NewAccount, viewOf } from "./SessionViews.ts"
 import { actor, lookUp } from "./TenantsHandlers.ts"
 
 const historyShown = 50
-
-/** The step as it is shown: a code that is scanned is no secret of whoever looks at it. */
-export const viewOf = (step: LoginStep): LoginView => {
-  switch (step._tag) {
-    case "Qr":
-      return { _tag: "Qr", url: Redacted.value(step.url), expires: step.expires }
-    case "CodeSent": {
-      const { sent, triesLeft } = step
-      return {
-        _tag: "CodeSent",
-        via: sent.via,
-        triesLeft,
-        ...(sent.length === undefined ? {} : { length: sent.length })
-      }
-    }
-    case "PasswordNeeded": {
-      const { hint, triesLeft } = step
-      return { _tag: "PasswordNeeded", triesLeft, ...(hint === undefined ? {} : { hint }) }
-    }
-    case "Authorized":
-      return { _tag: "Authorized", account: { id: step.account.id, name: step.account.name } }
-    default:
-      return { _tag: step._tag }
-  }
-}
 
 /** Where a login stands now; one that came to nothing says why. */
 export const present = (
@@ -71,6 +47,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
     const sessions = yield* SessionManager
     const vault = yield* Vault
     const audit = yield* Audit
+    const links = yield* LoginLinks
     const scope = yield* TenantScope
     const existing = yield* lookUp
 
@@ -125,6 +102,11 @@ export const sessionsHandlers = HttpApiBuilder.group(
       return yield* Effect.catchTag(present(steps), "NoLogin", missing)
     })
 
+    const link = (key: SessionKey) =>
+      refusing(links.create(key, actor)).pipe(
+        Effect.map(({ expires, url }) => ({ expires, url: Redacted.value(url) }))
+      )
+
     const revoked = Effect.fnUntraced(function* (key: SessionKey) {
       const { problem } = yield* sessions.revoke(key, actor, record(key, "session.revoked"))
       const session = yield* sessions.status(key)
@@ -158,6 +140,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
       code: ({ params, payload }) => code(params, payload.code),
       password: ({ params, payload }) => password(params, payload.password),
       cancel: ({ params }) => cancel(params),
+      link: ({ params }) => link(params),
       validate: ({ params }) => validate(params),
       revoke: ({ params }) => revoke(params)
     })

@@ -4,6 +4,7 @@ import type { SqlError } from "effect/sql"
 import type { UpdateId } from "../../domain/Ids.ts"
 import type { Role } from "../../domain/Role.ts"
 import type { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
+import type { LoginLinks } from "../../session/LoginLinks.ts"
 import type { BotPort, BotPortError, OutgoingContent } from "../../telegram/BotPort.ts"
 import type { Callbacks } from "../../telegram/Callbacks.ts"
 import type { Invites } from "../../telegram/Invites.ts"
@@ -26,7 +27,7 @@ export interface CommandRequest {
   readonly argument: string
 }
 
-export type CommandServices = BotPort | Callbacks | Invites | KnowledgeBase | Permission
+export type CommandServices = BotPort | Callbacks | Invites | KnowledgeBase | LoginLinks | Permission
 
 export interface Command {
   readonly name: CommandName

@@ -1,0 +1,101 @@
+/**
+ * The page a login link opens. Looking at it does nothing, for Telegram and others look at links by themselves: who
+ * presses its button opens it, and from then on a cookie of that browser is what goes on with the login.
+ */
+import { type Duration, Effect, Option, Redacted } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { SqlError } from "effect/sql"
+import { filesOf } from "../../sandbox/PageAssets.ts"
+import { LoginLinks } from "../../session/LoginLinks.ts"
+import type { SessionManager } from "../../session/SessionManager.ts"
+import type { Audit } from "../../store/Audit.ts"
+import { converse } from "./Conversing.ts"
+
+/** Below it a path is a token: no trace has it. */
+export const root = "/login/"
+
+const cookie = "zapiska_login"
+
+const away = (error: SqlError.SqlError) =>
+  Effect.as(
+    Effect.logWarning(`A login link could not be looked up: ${error.message}`),
+    HttpServerResponse.text("The database cannot be reached; try again in a minute\n", { status: 503 })
+  )
+
+/** No copy of it stays anywhere, and what is asked for next is not told where from. */
+const unkept = HttpServerResponse.setHeader("cache-control", "no-store")
+
+/** What came over HTTPS goes over nothing else. */
+const isHttps = ({ headers }: HttpServerRequest.HttpServerRequest) =>
+  headers.origin?.startsWith("https:") === true
+
+/** `within`: a whole login, as the sessions mean it. `GET` and `POST /login/<token>`, `GET /login/<token>/live`, `GET /login/assets/<file>`. */
+export const layerWith = (options: { readonly within?: Duration.Input }) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const links = yield* LoginLinks
+      const services = yield* Effect.context<SessionManager | Audit>()
+      const file = yield* filesOf(new URL("./page/", import.meta.url))
+
+      const token = Effect.map(HttpRouter.params, ({ token = "" }) => token)
+      const gone = unkept(HttpServerResponse.setStatus(file("gone.html"), 404))
+      /** What this browser opened. */
+      const opened = Effect.gen(function* () {
+        const { cookies } = yield* HttpServerRequest.HttpServerRequest
+        return yield* links.resume(yield* token, cookies[cookie] ?? "")
+      })
+
+      const page = Effect.gen(function* () {
+        const mine = yield* opened
+        const link = Option.isSome(mine) ? mine : yield* links.find(yield* token)
+        if (Option.isNone(link)) return gone
+        const { app, tenant } = link.value.key
+        return unkept(
+          file("index.html", { session: `${tenant}/${app}`, opened: Option.isSome(mine) ? "yes" : "no" })
+        )
+      })
+
+      const open = Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const given = yield* token
+        const link = yield* links.open(given)
+        if (Option.isNone(link)) return HttpServerResponse.empty({ status: 404 })
+        return HttpServerResponse.setCookieUnsafe(
+          HttpServerResponse.empty({ status: 204 }),
+          cookie,
+          Redacted.value(link.value.ticket),
+          { path: `${root}${given}`, httpOnly: true, sameSite: "strict", secure: isHttps(request) }
+        )
+      })
+
+      const live = Effect.gen(function* () {
+        const link = yield* opened
+        if (Option.isNone(link)) return HttpServerResponse.empty({ status: 403 })
+        const request = yield* HttpServerRequest.HttpServerRequest
+        yield* Effect.flatMap(request.upgrade, (socket) => converse(socket, link.value, options)).pipe(
+          Effect.scoped,
+          Effect.provideContext(services),
+          // However it ends: the page comes back if it wants to.
+          Effect.catchTag(["SocketError", "HttpServerError"], (error) =>
+            Effect.logDebug(`A login page went away: ${error.message}`)
+          )
+        )
+        return HttpServerResponse.empty()
+      })
+
+      const path = `${root}:token` as const
+      const answering = <R>(
+        answer: Effect.Effect<HttpServerResponse.HttpServerResponse, SqlError.SqlError, R>
+      ) => Effect.catchTag(answer, "SqlError", away)
+      yield* router.add("GET", path, answering(page))
+      yield* router.add("POST", path, answering(open))
+      yield* router.add("GET", `${path}/live`, answering(live))
+      yield* router.add(
+        "GET",
+        `${root}assets/:name`,
+        Effect.map(HttpRouter.params, ({ name = "" }) => file(name.replace(/\.html$/, "")))
+      )
+    })
+  )
+
+export const layer = layerWith({})
