@@ -7,6 +7,7 @@ import { type Figure, median, megabytes, millis, quantile, rate, spread } from "
 import type { ReplicaFigures } from "./replicas.ts"
 import type { RlsFigures } from "./rls.ts"
 import type { StartFigures } from "./startup.ts"
+import type { TakeoverFigures } from "./takeover.ts"
 import type { NotesFigures, StoringFigures } from "./throughput.ts"
 import type { WindowFigures } from "./windows.ts"
 
@@ -104,6 +105,20 @@ export const replicaFigures = (all: ReadonlyArray<ReplicaFigures>) =>
       `${rate(perSecond)} (${count(updates)} in all; the replicas used ${processor.toFixed(2)} cores)`
     )
   )
+
+export const takeoverFigures = (all: ReadonlyArray<TakeoverFigures>) =>
+  all.flatMap(({ blows, bots, conversations, way }) => {
+    const struck = way === "SIGKILL" ? "killed" : "frozen"
+    const slowest = (what: string, times: ReadonlyArray<number>, most: number) => ({
+      ...atMost(`a replica is ${struck}: ${what}`, [Math.max(...times) / 1000], most, seconds),
+      measured: `${seconds(median(times) / 1000)}, the slowest of ${count(times.length)} ${seconds(Math.max(...times) / 1000)}`,
+      how: `${blows} times`
+    })
+    return [
+      slowest("what was in hand is done", conversations, 10),
+      slowest("its bots are polled by others", bots, 20)
+    ]
+  })
 
 export const windowFigures = (found: {
   readonly idle: number

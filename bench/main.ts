@@ -22,6 +22,7 @@ import {
   rlsFigures,
   startFigures,
   storingFigures,
+  takeoverFigures,
   windowFigures
 } from "./figures.ts"
 import { latency, window } from "./latency.ts"
@@ -33,6 +34,7 @@ import { replicas } from "./replicas.ts"
 import { rls } from "./rls.ts"
 import { sending } from "./sending.ts"
 import { startup } from "./startup.ts"
+import { takeover } from "./takeover.ts"
 import { notes, storing } from "./throughput.ts"
 import { windows } from "./windows.ts"
 
@@ -85,6 +87,7 @@ const parts = {
       Effect.map(lockFigures)
     ),
   replicas: (few: boolean) => Effect.map(replicas({ persons: few ? 300 : 1_500 }), replicaFigures),
+  takeover: (few: boolean) => Effect.map(takeover({ blows: few ? 1 : 6 }), takeoverFigures),
   rls: (few: boolean) =>
     rls({ tenants: 8, notes: few ? 500 : 2_000, times: few ? 1_000 : 5_000 }).pipe(
       Effect.provide(notesOf),

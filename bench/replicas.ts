@@ -32,7 +32,8 @@ export interface ReplicaFigures {
 const bots = 6
 const perNote = 6
 
-const world = Layer.unwrap(
+/** An installation's, without any replica yet. */
+export const servers = Layer.unwrap(
   Effect.map(temporaryDirectory, (directory) =>
     Layer.mergeAll(
       Database.layer({ secretsKey: Redacted.make(secretsKey) }).pipe(
@@ -100,7 +101,7 @@ const round = (replicas: number, persons: number) =>
       perSecond: updates / seconds,
       processor: ((yield* spent) - before) / seconds
     } satisfies ReplicaFigures
-  }).pipe(Effect.provide(world), Effect.scoped)
+  }).pipe(Effect.provide(servers), Effect.scoped)
 
 /** Each on servers of its own. */
 export const replicas = ({ persons }: { readonly persons: number }) =>

@@ -89,15 +89,19 @@ export const checkRows = Effect.fnUntraced(function* (ask: Ask, updates: number,
   )
 })
 
-/** Milliseconds from when an update was stored until it was done, the longest first. */
-export const waits = Effect.fnUntraced(function* (ask: Ask) {
+/** When each update that is done was stored and done, Unix milliseconds. */
+export const inHand = Effect.fnUntraced(function* (ask: Ask) {
   const rows = yield* ask<{ stored: string; done: string }>(`
     SELECT m.id::text AS stored, r.id::text AS done FROM zapiska_engine.cluster_messages m
     JOIN zapiska_engine.cluster_replies r ON r.request_id = m.request_id
     WHERE m.tag = 'Receive' AND r.kind = 0`)
   const time = (id: string) => Snowflake.timestamp(Snowflake.Snowflake(id))
-  return rows.map(({ stored, done }) => time(done) - time(stored)).sort((a, b) => b - a)
+  return rows.map(({ stored, done }) => ({ stored: time(stored), done: time(done) }))
 })
+
+/** Milliseconds from when an update was stored until it was done, the longest first. */
+export const waits = (ask: Ask) =>
+  Effect.map(inHand(ask), (rows) => rows.map(({ stored, done }) => done - stored).sort((a, b) => b - a))
 
 /** A lock and a poll are seen by the same busy process: by so much what it saw of them may be late. */
 const late = 2_000
