@@ -6,20 +6,8 @@ import { Vault } from "../../src/session/Vault.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { FloodWait, NetworkDown, TelegramTrouble } from "../../src/telegram/UserClient.ts"
 import { code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
-import {
-  added,
-  ann,
-  beneath,
-  bob,
-  by,
-  eventually,
-  key,
-  moves,
-  process,
-  secrets,
-  state,
-  watching
-} from "./support.ts"
+import { process } from "./process.ts"
+import { added, ann, beneath, bob, by, eventually, key, moves, secrets, state, watching } from "./support.ts"
 
 /** A test with a process of its own, and its Telegram. */
 const lives = <E>(

@@ -9,7 +9,8 @@ import { SessionManager } from "../../src/session/SessionManager.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { canary, code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
-import { added, ann, apiHash, beneath, bob, by, eventually, key, locksOf, process } from "./support.ts"
+import { locksOf, process } from "./process.ts"
+import { added, ann, apiHash, beneath, bob, by, eventually, key } from "./support.ts"
 
 const login = Effect.fnUntraced(function* (manager: SessionManager["Service"]) {
   const done = yield* Stream.runDrain(manager.loginByCode(key, Redacted.make(ann.phone), by)).pipe(

@@ -1,54 +1,20 @@
 /** Sessions over a real database and a Telegram of the test's own. */
-import { randomBytes } from "node:crypto"
 import { Effect, Fiber, Layer, Logger, Queue, Redacted, Schedule, Stream } from "effect"
 import { AppId, defaultTenant, UserId } from "../../src/domain/Ids.ts"
-import { Fences } from "../../src/lock/Fences.ts"
-import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
-import { Locks } from "../../src/lock/Locks.ts"
-import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import type { LoginStep } from "../../src/session/LoginStep.ts"
-import { SessionEvents } from "../../src/session/SessionEvents.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
-import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
-import { TaskManager } from "../../src/task/TaskManager.ts"
-import type { UserClient } from "../../src/telegram/UserClient.ts"
 import { TestDatabase } from "../support/Postgres.ts"
+
+export { locksOf, masterKey, process } from "./process.ts"
 
 export const key = { tenant: defaultTenant, app: AppId.make("mine") }
 export const ann = { id: UserId.make(42), name: "Ann", phone: "+4915550042" }
 export const bob = { id: UserId.make(43), name: "Bob", password: "canary-5e55i0n-right", hint: "the dog" }
 export const apiHash = "0123456789abcdef0123456789abcdef"
 export const by = { actor: "user:42" }
-export const masterKey = Redacted.make(new Uint8Array(randomBytes(32)))
-
-/** The locks of one process, over a store several may share. */
-export const locksOf = (store: LockStore) =>
-  Layer.effect(
-    Locks,
-    Effect.flatMap(Fences, (fences) => makeLocks(store, fences))
-  ).pipe(Layer.provide(Fences.layer))
-
-const soleLocks = Layer.unwrap(Effect.map(makeMemoryStore, locksOf))
-
-/** One process. What it stands on is given apart, for several may stand on the same. */
-export const process = (
-  users: Layer.Layer<UserClient>,
-  options: { readonly replica?: string; readonly locks?: typeof soleLocks } = {}
-) =>
-  SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }).pipe(
-    Layer.provideMerge(Layer.mergeAll(SessionSecrets.layer, SessionEvents.layer, TaskManager.layer)),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        SessionStore.layer({ replica: options.replica ?? "one" }),
-        Vault.layer({ masterKey }),
-        users,
-        options.locks ?? soleLocks
-      )
-    )
-  )
 
 export const beneath = Layer.mergeAll(TestDatabase.layer, Scrubber.layer, Logger.layer([]))
 

@@ -5,7 +5,8 @@ import type { SessionKey } from "../../../src/session/SessionEvents.ts"
 import { SessionManager } from "../../../src/session/SessionManager.ts"
 import { ada, clientTo } from "../../support/mtproto/accounts.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
-import { by, key, process as processWith, beneath as services, watching } from "../support.ts"
+import { process as processWith } from "../process.ts"
+import { by, key, beneath as services, watching } from "../support.ts"
 
 export { ada }
 export const { password: _password, hint: _hint, ...withoutPassword } = ada

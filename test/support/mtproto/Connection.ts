@@ -49,6 +49,7 @@ export interface Call {
 
 export interface ConnectionOptions {
   readonly number: number
+  readonly door: number
   readonly dc: number
   readonly keys: Keys
   readonly serverKey: ServerKey
@@ -58,7 +59,7 @@ export interface ConnectionOptions {
 
 const long = (value: bigint) => Long.fromString(value.toString(), true)
 
-export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: ConnectionOptions) => {
+export const accept = (socket: Socket, { number, door, dc, keys, serverKey, answer }: ConnectionOptions) => {
   const cut = frames()
   const handshake = makeHandshake(serverKey, (authKey, salt) => void keys.add(dc, authKey, salt))
   const seen = new Set<bigint>()
@@ -137,7 +138,7 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
     }
     const incoming = read(body)
     const name = incoming.kind === "call" ? incoming.request._ : incoming.message._
-    keys.record({ key: by.id, connection: number, what: incoming.kind, name })
+    keys.record({ key: by.id, connection: number, door, what: incoming.kind, name })
     if (incoming.kind === "service") return service(id, incoming.message, by)
     if (seen.has(id)) return
     seen.add(id)
@@ -191,7 +192,7 @@ export const accept = (socket: Socket, { number, dc, keys, serverKey, answer }: 
 
   socket.on("error", () => undefined)
   socket.on("data", (data: Uint8Array) => {
-    keys.record({ key: key?.id ?? "", connection: number, what: "bytes", name: String(data.length) })
+    keys.record({ key: key?.id ?? "", connection: number, door, what: "bytes", name: String(data.length) })
     for (const bytes of cut(Buffer.from(data))) packet(bytes)
   })
 

@@ -25,6 +25,8 @@ export interface Received {
   readonly at: number
   readonly key: string
   readonly connection: number
+  /** Through which door it came; 0 is the one all know. */
+  readonly door: number
   readonly what: "bytes" | "call" | "service"
   /** The method or the name of the service message; for bytes their number. */
   readonly name: string

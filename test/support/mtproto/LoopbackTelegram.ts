@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { createServer, type Server } from "node:net"
 import type { tl } from "@mtcute/core"
-import { Context, Effect, Layer, type Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, type Redacted, Scope } from "effect"
 import { preparedSession } from "../../../src/telegram/mtproto/SessionStorage.ts"
 import type { DataCentre } from "../../../src/telegram/UserClient.ts"
 import { accept, type Call, type Connection, Fault } from "./Connection.ts"
@@ -67,21 +67,25 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
     throw new Fault(trouble.code, trouble.text)
   }
 
-  for (const dc of ids) {
+  const scope = yield* Scope.Scope
+  const serve = Effect.fnUntraced(function* (dc: number, door: number) {
     const server = createServer((socket) => {
       if (!reachable) return socket.destroy()
-      const connection = accept(socket, { number: ++connected, dc, keys, serverKey, answer })
+      const connection = accept(socket, { number: ++connected, door, dc, keys, serverKey, answer })
       connections.add(connection)
       socket.on("close", () => connections.delete(connection))
     })
-    ports.set(dc, yield* listen(server))
+    const port = yield* listen(server)
     yield* Effect.addFinalizer(() =>
       Effect.callback<void>((resume) => {
         for (const connection of connections) connection.destroy()
         server.close(() => resume(Effect.void))
       })
     )
-  }
+    return port
+  }, Scope.provide(scope))
+  for (const dc of ids) ports.set(dc, yield* serve(dc, 0))
+  let doors = 0
 
   const push = (to: (key: Key) => boolean, updates: tl.TypeUpdates) => {
     for (const connection of connections) {
@@ -115,6 +119,10 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
 
   return LoopbackTelegram.of({
     dataCentre: { id: ids[0]!, host: "127.0.0.1", port: ports.get(ids[0]!)!, publicKey: serverKey.publicKey },
+    openDoor: Effect.suspend(() => {
+      const door = ++doors
+      return Effect.map(serve(ids[0]!, door), (port) => ({ door, port }))
+    }),
     login,
     reading,
     addAccount: (added) => Effect.sync(() => void world.addAccount(added)),
@@ -217,6 +225,8 @@ export class LoopbackTelegram extends Context.Service<
   {
     /** To connect to, as `ConnectOptions.dataCentre`. */
     readonly dataCentre: DataCentre
+    /** Another port of the same data centre: what comes through it is known by its number. */
+    readonly openDoor: Effect.Effect<{ readonly door: number; readonly port: number }>
     /** May be changed while it runs. */
     readonly login: LoginSettings
     readonly reading: ReadingSettings
