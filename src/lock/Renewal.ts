@@ -29,6 +29,9 @@ export const left = ({ renewed, ttl }: Holding, time: number) => renewed + lease
 
 export const lost = ({ name }: Holding, reason: string) => new LockLost({ key: name, reason })
 
+/** In whole milliseconds: after a part of one that no clock tells from none it would be as early as before. */
+const until = (then: number, time: number) => Math.max(Math.ceil(then - time), 0)
+
 const late = "no renewal was acknowledged in time"
 
 export const check = (holding: Holding) =>
@@ -66,7 +69,7 @@ const keep = Effect.fnUntraced(function* (store: LockStore, holding: Holding) {
     const next = renewed
       ? sent + plan.renewEvery
       : Math.min((yield* now) + plan.again, holding.renewed + plan.trustedFor)
-    yield* Effect.sleep(Math.max(next - (yield* now), 0))
+    yield* Effect.sleep(until(next, yield* now))
   }
 })
 
@@ -102,7 +105,7 @@ export const makeRenewal = Effect.fnUntraced(function* (store: LockStore) {
       awake = Math.min(Number.POSITIVE_INFINITY, ...[...young].map(({ due }) => due))
       yield* awake === Number.POSITIVE_INFINITY
         ? earlier.await
-        : Effect.timeoutOption(earlier.await, awake - time)
+        : Effect.timeoutOption(earlier.await, until(awake, time))
       earlier.closeUnsafe()
     }
   })
