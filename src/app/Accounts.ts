@@ -1,4 +1,4 @@
-/** People's own accounts, of every tenant: the Layers that log them in and keep them. */
+/** Telegram sessions of every tenant, and the Layers that log people's own accounts in and keep them. */
 import { hostname } from "node:os"
 import { Effect, Layer } from "effect"
 import type { TenantId } from "../domain/Ids.ts"
@@ -20,8 +20,8 @@ const replica = `${hostname()}:${process.pid}`
 export const served = (all: ReadonlyArray<Tenant>): ReadonlyArray<TenantId> =>
   all.flatMap(({ id, disabledAt }) => (disabledAt === undefined ? [id] : []))
 
-/** What is kept of sessions. */
-const store = SessionStore.layer({ replica })
+/** What is kept of sessions, those of bots, too. */
+export const sessions = Layer.merge(SessionStore.layer({ replica }), SessionEvents.layer)
 
 /** Beneath the conversations, in which people ask for one. */
 export const loginLinks = Layer.unwrap(
@@ -29,12 +29,8 @@ export const loginLinks = Layer.unwrap(
     const { http } = yield* AppConfig
     return LoginLinks.layer({ base: http.publicUrl ?? (yield* localUrl) })
   })
-).pipe(Layer.provideMerge(store))
+)
 
 export const accounts = Layer.unwrap(
   Effect.map(Tenants, ({ list }) => SessionManager.layer({ tenants: Effect.map(list, served) }))
-).pipe(
-  Layer.provideMerge(Layer.merge(SessionSecrets.layer, SessionEvents.layer)),
-  Layer.provideMerge(store),
-  Layer.provide(MtcuteClient.layer)
-)
+).pipe(Layer.provideMerge(SessionSecrets.layer), Layer.provide(MtcuteClient.layer))

@@ -23,6 +23,7 @@ import { Health } from "../ops/Health.ts"
 import { Apps } from "../session/Apps.ts"
 import { BotFleet } from "../session/BotFleet.ts"
 import { BotRunner } from "../session/BotRunner.ts"
+import { BotSessions } from "../session/BotSessions.ts"
 import { Replicas } from "../session/Replicas.ts"
 import * as StoredBots from "../session/StoredBots.ts"
 import { Vault } from "../session/Vault.ts"
@@ -57,7 +58,7 @@ import { Streaming } from "../telegram/Streaming.ts"
 import { Taking } from "../telegram/Taking.ts"
 import { Undelivered } from "../telegram/Undelivered.ts"
 import * as WebhookIntake from "../telegram/WebhookIntake.ts"
-import { accounts, loginLinks } from "./Accounts.ts"
+import { accounts, loginLinks, sessions } from "./Accounts.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as Background from "./Background.ts"
 import { repositoriesIn } from "./DataDirFiles.ts"
@@ -114,7 +115,9 @@ const bots = configured(({ telegram }) => StoredBots.layer({ apiRoot: telegram.a
   Layer.provideMerge(Sandbox.bots)
 )
 
-const apps = configured(({ telegram }) => Apps.layer({ apiRoot: telegram.apiRoot }))
+const apps = configured(({ telegram }) => Apps.layer({ apiRoot: telegram.apiRoot })).pipe(
+  Layer.provideMerge(sessions)
+)
 
 const knowledge = Layer.mergeAll(
   KnowledgeBase.layer,
@@ -197,6 +200,7 @@ const receiving = configured(({ telegram: { webhook } }) =>
 
 const intake = BotFleet.layer.pipe(
   Layer.provideMerge(BotRunner.layer),
+  Layer.provide(BotSessions.layer),
   Layer.provideMerge(receiving),
   Layer.provideMerge(Taking.layer),
   Layer.provideMerge(limits),

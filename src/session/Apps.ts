@@ -24,6 +24,7 @@ import {
   TokenRefused
 } from "./AppErrors.ts"
 import { type App, type AppKept, appOf, columns, only, type Row, read } from "./AppRows.ts"
+import { SessionStore } from "./SessionStore.ts"
 import { type SecretUnknown, Vault, type VaultError } from "./Vault.ts"
 
 export * from "./AppErrors.ts"
@@ -75,8 +76,11 @@ export class Apps extends Context.Service<
   /** `apiRoot`: the Bot API server of the bots; Telegram's own without it. */
   static readonly layer = (options: {
     readonly apiRoot?: string
-  }): Layer.Layer<Apps, never, Audit | Bots | GrammyApi | Signals | TenantScope | Tenants | Vault> =>
-    Layer.effect(this, make(options))
+  }): Layer.Layer<
+    Apps,
+    never,
+    Audit | Bots | GrammyApi | SessionStore | Signals | TenantScope | Tenants | Vault
+  > => Layer.effect(this, make(options))
 }
 
 const named = Schema.decodeEffect(AppId)
@@ -93,6 +97,7 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
   const vault = yield* Vault
   const bots = yield* Bots
   const api = yield* GrammyApi
+  const sessions = yield* SessionStore
 
   const secretOf = (alias: string) => ({ kind: "bot", alias }) as const
 
@@ -140,6 +145,16 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
     return accounts.some((account) => account._tag === "Some" && botIdOf(account.value) === botId)
   })
 
+  /** Whoever still runs it hears of that a moment later, and makes no move any more. */
+  const ended = Effect.fnUntraced(
+    function* (bot: BotKey, actor: Actor) {
+      const { kind } = yield* sessions.get(bot)
+      if (kind === "bot") yield* sessions.move(bot, "manual_revoke", { actor })
+    },
+    Effect.catchTag(["SessionUnknown", "IllegalMove"], () => Effect.void),
+    Effect.catchTag("FenceStale", Effect.die)
+  )
+
   const turn = (bot: BotKey, actor: Actor, to: "enabled" | "disabled") =>
     scope.transaction(bot.tenant, (sql) =>
       Effect.gen(function* () {
@@ -148,7 +163,9 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
           WHERE tenant_id = ${bot.tenant} AND app = ${bot.app} AND (disabled_at IS NULL) = ${to === "disabled"}
           RETURNING 1`
         const app = yield* read(sql, bot)
-        if (changed.length > 0) yield* told(sql, app, actor, `app.${to}`)
+        if (changed.length === 0) return app
+        if (to === "disabled") yield* ended(app, actor)
+        yield* told(sql, app, actor, `app.${to}`)
         return app
       })
     )
@@ -176,6 +193,7 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
             if (shared.length > 0) return yield* new AliasTaken({ ...bot, alias })
             yield* sql`INSERT INTO apps (tenant_id, app, kind, bot_id, api_key_alias)
               VALUES (${tenant}, ${app}, 'bot', ${botId}::bigint, ${alias})`
+            yield* sessions.add(bot, { kind: "bot" })
             if (rest.token !== undefined) yield* vault.put(tenant, secretOf(alias), token)
             const row = yield* Effect.catchTag(read(sql, bot), "AppUnknown", Effect.die)
             yield* told(sql, row, actor, "app.added")
@@ -183,6 +201,7 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
           })
         )
         .pipe(
+          Effect.catchTag("SessionExists", () => Effect.fail(new AppExists(bot))),
           Effect.catchReason("SqlError", "UniqueViolation", ({ constraint }) =>
             Effect.fail(constraint === "apps_bot" ? new BotTaken({ ...bot, botId }) : new AppExists(bot))
           )
@@ -222,6 +241,8 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
               RETURNING ${columns(sql)}`,
             only(bot)
           )
+          yield* ended(removed, actor)
+          yield* sessions.remove(removed)
           yield* vault.remove(bot.tenant, secretOf(removed.alias))
           yield* told(sql, removed, actor, "app.removed")
           return removed

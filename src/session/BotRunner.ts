@@ -4,12 +4,13 @@
  */
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import type { BotId, TenantId } from "../domain/Ids.ts"
-import { type Lease, type LockKey, Locks } from "../lock/Locks.ts"
+import { Lease, type LockKey, Locks } from "../lock/Locks.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { type BotCommand, type BotKey, BotPort, Unauthorized } from "../telegram/BotPort.ts"
-import { Bots, botIdOf, botName } from "../telegram/Bots.ts"
-import { Intake } from "../telegram/Intake.ts"
+import { type BotAccount, Bots, botIdOf, botName } from "../telegram/Bots.ts"
+import { Intake, type Listener } from "../telegram/Intake.ts"
 import { Outbox } from "../telegram/Outbox.ts"
+import { BotSessions } from "./BotSessions.ts"
 import { everAgain, inTurn, Replicas } from "./Replicas.ts"
 
 /** The menu of commands, for clients in `language` or, without it, in any other. */
@@ -28,14 +29,14 @@ export class BotRunner extends Context.Service<
     readonly start: (bot: BotKey, menus: ReadonlyArray<CommandMenu>) => Effect.Effect<void>
     /** Ends its tasks, waits for what they have in hand, and lets go of the lease. */
     readonly stop: (bot: BotKey) => Effect.Effect<void>
-    /** Why the bot is silent until it is started with a token that is right. */
+    /** Why the bot is silent: until Telegram takes its token, or it is started with another. */
     readonly refusal: (bot: BotKey) => Effect.Effect<Option.Option<Unauthorized>>
   }
 >()("zapiska/session/BotRunner") {
   static readonly layer: Layer.Layer<
     BotRunner,
     never,
-    BotPort | Bots | Intake | Locks | Outbox | Replicas | TaskManager
+    BotPort | Bots | BotSessions | Intake | Locks | Outbox | Replicas | TaskManager
   > = Layer.effect(
     BotRunner,
     Effect.suspend(() => make)
@@ -55,6 +56,7 @@ const make = Effect.gen(function* () {
   const tasks = yield* TaskManager
   const locks = yield* Locks
   const replicas = yield* Replicas
+  const sessions = yield* BotSessions
 
   const refusals = new Map<string, Unauthorized>()
   const pollers = new Set<string>()
@@ -64,7 +66,7 @@ const make = Effect.gen(function* () {
   // What a poller brings is stored by what was built before this and closes after it: nothing may come then.
   yield* Effect.addFinalizer(() => Effect.forEach(pollers, end, { concurrency: "unbounded", discard: true }))
 
-  /** Trying again cannot help. Whoever learns of it first says so, once. */
+  /** Whoever learns of it first says so, once. */
   const refused = (bot: BotKey, error: Unauthorized) =>
     Effect.suspend(() => {
       if (refusals.has(botName(bot))) return Effect.void
@@ -80,24 +82,10 @@ const make = Effect.gen(function* () {
       Effect.catchTag("TaskExists", Effect.die)
     )
 
-  /** The tasks of a bot, for as long as this runs. */
-  const run = (
-    bot: BotKey,
-    botId: BotId,
-    menus: ReadonlyArray<CommandMenu>
-  ): Effect.Effect<never, never, Lease> =>
+  /** What it has to say, and the menu of its commands: what a refused token ends, and one that is taken begins. */
+  const speak = (bot: BotKey, botId: BotId, menus: ReadonlyArray<CommandMenu>) =>
     Effect.gen(function* () {
       yield* task(bot, "outbox", "Sends what the bot has to say", outbox.dispatch(bot, botId))
-      yield* task(
-        bot,
-        "poller",
-        "Receives what people send to the bot",
-        intake.receive(bot, botId).pipe(
-          Effect.catchTag("Unauthorized", (error) => refused(bot, error)),
-          // Whoever took the bot away stops it, too.
-          Effect.catchTag("BotUnknown", () => Effect.never)
-        )
-      )
       yield* task(
         bot,
         "menu",
@@ -112,23 +100,54 @@ const make = Effect.gen(function* () {
           )
         )
       )
+    })
+
+  const endAll = (bot: BotKey, ...kinds: ReadonlyArray<string>) =>
+    Effect.forEach(kinds, (kind) => end(idOf(bot, kind)), { concurrency: "unbounded", discard: true })
+
+  /** The tasks of a bot, for as long as this runs. */
+  const run = (bot: BotAccount, menus: ReadonlyArray<CommandMenu>): Effect.Effect<never, never, Lease> =>
+    Effect.gen(function* () {
+      const botId = botIdOf(bot)
+      const written = yield* sessions.watch(bot)
+      const speaking = speak(bot, botId, menus)
+      const taken = Effect.suspend(() =>
+        refusals.delete(botName(bot))
+          ? Effect.logInfo("Telegram takes the bot's token again").pipe(
+              Effect.andThen(endAll(bot, "menu", "outbox")),
+              Effect.andThen(speaking)
+            )
+          : Effect.void
+      )
+      const lease = yield* Lease
+      const told: Listener = (hearing) =>
+        Effect.gen(function* () {
+          if (hearing._tag === "Answered") yield* taken
+          else if (hearing.failure._tag === "Unauthorized")
+            yield* refused(bot, new Unauthorized({ method: "getUpdates" }))
+          yield* written(hearing)
+        }).pipe(Effect.provideService(Lease, lease))
+      yield* speaking
+      yield* task(
+        bot,
+        "poller",
+        "Receives what people send to the bot",
+        // Whoever took the bot away stops it, too.
+        Effect.catchTag(intake.receive(bot, botId, told), "BotUnknown", () => Effect.never)
+      )
       return yield* Effect.never
     }).pipe(
-      Effect.ensuring(
-        Effect.forEach(["poller", "menu", "outbox"], (kind) => end(idOf(bot, kind)), {
-          concurrency: "unbounded",
-          discard: true
-        })
-      )
+      // The poller first: it may be starting the others again.
+      Effect.ensuring(Effect.andThen(endAll(bot, "poller"), endAll(bot, "menu", "outbox")))
     )
 
   return BotRunner.of({
     start: Effect.fn("BotRunner.start")(function* (bot: BotKey, menus: ReadonlyArray<CommandMenu>) {
       pollers.add(idOf(bot, "poller"))
       const held = Effect.gen(function* () {
-        const botId = botIdOf(yield* bots.get(bot))
-        const lease = leaseOf(bot.tenant, botId)
-        const running = run(bot, botId, menus)
+        const account = yield* bots.get(bot)
+        const lease = leaseOf(bot.tenant, botIdOf(account))
+        const running = run(account, menus)
         const ifFree = locks.tryLease(lease)(running)
         const inLine = Effect.catchTag(ifFree, "LockHeld", (error) =>
           Effect.andThen(

@@ -43,6 +43,8 @@ export interface Mover {
   /** `admin`, `user:<telegram id>` or `system`. */
   readonly actor: string
   readonly fence?: number
+  /** What the fence guards, where that is not the session by its name: a bot goes on with its lease under another. */
+  readonly resource?: string
 }
 
 export type MoveError = SessionUnknown | IllegalMove | FenceStale | SqlError.SqlError
@@ -146,8 +148,11 @@ const make = Effect.fnUntraced(function* (replica: string) {
       changed_at = ${at(sql, row.changed)}
     WHERE tenant_id = ${row.tenant} AND app = ${row.app}`
 
-  const allowed = (sql: SqlClient.SqlClient, { tenant, app }: SessionKey, { fence }: Mover) =>
-    fence === undefined ? Effect.void : accept(sql, tenant, `session/${app}`, fence)
+  const allowed = (
+    sql: SqlClient.SqlClient,
+    { tenant, app }: SessionKey,
+    { fence, resource = `session/${app}` }: Mover
+  ) => (fence === undefined ? Effect.void : accept(sql, tenant, resource, fence))
 
   const scrubbed = (learned: Learned): Learned =>
     learned.error === undefined

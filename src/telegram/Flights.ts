@@ -11,6 +11,7 @@ import { botName } from "./Bots.ts"
 import { outboxDelay } from "./metrics.ts"
 import type { Due } from "./OutboxClaims.ts"
 import type { OutboxRow, Owner, Settled } from "./OutboxRows.ts"
+import { waitAfter } from "./PollRules.ts"
 import { delayOf } from "./Retrying.ts"
 import { back, continued, enough, isSuspicious, type Plan, type Settlement, settle } from "./Settlement.ts"
 
@@ -22,8 +23,8 @@ interface Flight extends Due {
   fiber?: Fiber.Fiber<void>
 }
 
-/** `suspect`: nothing else is sent before Telegram has answered something harmless. */
-type Health = "well" | "suspect" | "stopped"
+/** Unless `well`, nothing else is sent before Telegram has answered something harmless. */
+type Health = "well" | "suspect" | "refused"
 
 const addressOf = (owner: Owner, row: OutboxRow) =>
   new Address({
@@ -47,7 +48,8 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
 
   const stop = (reason: string) =>
     Effect.suspend(() => {
-      health = "stopped"
+      if (health === "refused") return Effect.void
+      health = "refused"
       return Effect.logError(`The outbox of ${botName(bot)} stopped and keeps its rows: ${reason}`)
     })
 
@@ -129,9 +131,12 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
       })
     })
 
-  /** Asks Telegram something harmless until it answers; then the outbox goes on. */
+  /** Asks Telegram something harmless until it answers, rarely where it refuses the token; then the outbox goes on. */
   const recover = Effect.gen(function* () {
-    for (let attempt = 1; health === "suspect"; attempt++) {
+    let refusals = 0
+    for (let attempt = 1; health !== "well"; attempt++) {
+      if (health === "refused")
+        yield* Effect.sleep(waitAfter({ _tag: "Unauthorized" }, refusals++, yield* Random.next))
       // Asked once each time: what repeats it is this.
       const error = yield* Effect.match(port.identity(bot), {
         onSuccess: () => undefined,
@@ -177,9 +182,9 @@ export const makeFlights = Effect.fnUntraced(function* (owner: Owner, wake: Queu
   return {
     launch,
     finish,
-    /** Sees to it that an outbox that became suspicious goes on as soon as it can. */
+    /** Sees to it that an outbox that is not well goes on as soon as it can. */
     recover: Effect.suspend(() =>
-      health === "suspect" ? FiberHandle.run(asking, recover, { onlyIfMissing: true }) : Effect.void
+      health === "well" ? Effect.void : FiberHandle.run(asking, recover, { onlyIfMissing: true })
     ),
     land,
     /** What ended since the last `forget`, in order. */

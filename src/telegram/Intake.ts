@@ -9,7 +9,7 @@ import { Clock, Context, Duration, Effect, Layer, Metric, Random } from "effect"
 import type { BotId } from "../domain/Ids.ts"
 import { Lease } from "../lock/Locks.ts"
 import { NotReady } from "../ops/Health.ts"
-import { type BotUnknown, Unauthorized } from "./BotError.ts"
+import type { BotUnknown } from "./BotError.ts"
 import type { BotKey } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
 import { type CallFailed, GrammyApi } from "./GrammyApi.ts"
@@ -17,15 +17,30 @@ import { lastPollTime, pollFailures } from "./intakeMetrics.ts"
 import { advice, failureOf, type PollFailure, waitAfter } from "./PollRules.ts"
 import { allowedUpdates, Taking } from "./Taking.ts"
 
+/** What came of asking Telegram for updates, or of telling it where they go. */
+export type Hearing =
+  | { readonly _tag: "Answered" }
+  | {
+      readonly _tag: "Failed"
+      readonly failure: PollFailure
+      /** How many of its kind there were in a row before. */
+      readonly nth: number
+      /** Milliseconds until Telegram is asked again. */
+      readonly wait: number
+    }
+
+/** Whoever watches over a bot hears of each attempt, before the next. */
+export type Listener = (hearing: Hearing) => Effect.Effect<void>
+
 export class Intake extends Context.Service<
   Intake,
   {
     /**
      * Receives the bot's updates until interrupted, which aborts a call under way at once. One at a time per bot, in
-     * one process of the world: the holder of the lease. Fails only when Telegram refuses the token: going on cannot
-     * help then.
+     * one process of the world: the holder of the lease. Whatever Telegram answers, it is asked again; rarely where it
+     * refuses the token.
      */
-    readonly receive: (bot: BotKey, botId: BotId) => Effect.Effect<never, Unauthorized | BotUnknown, Lease>
+    readonly receive: (bot: BotKey, botId: BotId, told?: Listener) => Effect.Effect<never, BotUnknown, Lease>
     /** Fails while a bot that is received here hears nothing; what else an operator should know of it. */
     readonly health: (bot: BotKey) => Effect.Effect<string | undefined, NotReady>
   }
@@ -50,15 +65,25 @@ const tooSoon = 500
 const make = Effect.gen(function* () {
   const api = yield* GrammyApi
   const taking = yield* Taking
-  /** When Telegram last answered those that poll here, or when they began. */
-  const answered = new Map<string, number>()
+  /** When Telegram last answered those that poll here, or when they began, and what is the matter since. */
+  const answered = new Map<string, { readonly at: number; readonly trouble?: string }>()
 
-  const failing = Effect.fnUntraced(function* (failure: PollFailure, nth: number) {
+  const failing = Effect.fnUntraced(function* (
+    bot: BotKey,
+    failure: PollFailure,
+    nth: number,
+    told: Listener
+  ) {
     const reason = failure._tag.toLowerCase()
     yield* Metric.update(Metric.withAttributes(pollFailures, { reason }), 1)
     const wait = waitAfter(failure, nth, yield* Random.next)
     const message = `${advice(failure)}. Next poll in ${Duration.format(wait)}`
-    yield* failure._tag === "Outage" && nth < 3 ? Effect.logInfo(message) : Effect.logWarning(message)
+    // That a token is refused is said by whoever is told of it, once.
+    const passing = (failure._tag === "Outage" && nth < 3) || failure._tag === "Unauthorized"
+    yield* passing ? Effect.logInfo(message) : Effect.logWarning(message)
+    const at = answered.get(botName(bot))?.at
+    if (at !== undefined) answered.set(botName(bot), { at, trouble: advice(failure) })
+    yield* told({ _tag: "Failed", failure, nth, wait: Duration.toMillis(wait) })
     yield* Effect.sleep(wait)
   })
 
@@ -67,22 +92,32 @@ const make = Effect.gen(function* () {
     bot: BotKey,
     botId: BotId,
     began: number,
-    { offset, connection }: { readonly offset: number | undefined; readonly connection: "shared" | "fresh" }
+    told: Listener,
+    {
+      offset,
+      connection,
+      hold
+    }: {
+      readonly offset: number | undefined
+      readonly connection: "shared" | "fresh"
+      readonly hold: Duration.Duration
+    }
   ) =>
     Effect.gen(function* () {
       const asked = yield* Clock.currentTimeMillis
       const batch = yield* api.getUpdates(bot, {
         ...(offset === undefined ? {} : { offset }),
-        timeout: pollHold,
+        timeout: hold,
         limit: batchSize,
         allowedUpdates,
         connection
       })
       const now = yield* Clock.currentTimeMillis
-      answered.set(botName(bot), now)
+      answered.set(botName(bot), { at: now })
       yield* Metric.update(lastPollTime, Math.floor(now / 1000))
+      yield* told({ _tag: "Answered" })
       const next = yield* taking.batch(bot, botId, batch, began)
-      if (next === undefined && now - asked < tooSoon) yield* Effect.sleep("1 second")
+      if (next === undefined && hold === pollHold && now - asked < tooSoon) yield* Effect.sleep("1 second")
       return { _tag: "Answered" as const, next }
     }).pipe(Effect.catchTag("CallFailed", (error: CallFailed) => Effect.succeed(failureOf(error.outcome))))
 
@@ -100,10 +135,11 @@ const make = Effect.gen(function* () {
       )
     )
 
-  const poll = Effect.fnUntraced(function* (bot: BotKey, botId: BotId) {
+  const poll = Effect.fnUntraced(function* (bot: BotKey, botId: BotId, told: Listener) {
     let offset: number | undefined
     let last: PollFailure | undefined
     let inARow = 0
+    let answeredOnce = false
     const began = yield* Clock.currentTimeMillis
     const lease = yield* Lease
     // Another may have it, and we have not been interrupted yet: a process that was frozen gets here first.
@@ -111,8 +147,12 @@ const make = Effect.gen(function* () {
     while (true) {
       yield* held
       const connection = last?._tag === "Conflict" ? "fresh" : "shared"
-      const result = yield* pollOnce(bot, botId, began, { offset, connection })
+      // Whether Telegram is there is told at once. Whether somebody else polls shows only while a poll is held open.
+      const hold =
+        (answeredOnce && last === undefined) || last?._tag === "Conflict" ? pollHold : Duration.zero
+      const result = yield* pollOnce(bot, botId, began, told, { offset, connection, hold })
       if (result._tag === "Answered") {
+        answeredOnce = true
         if (last !== undefined) yield* Effect.logInfo("Telegram answers polls again")
         // After an empty answer everything before is confirmed for good. Numbers begin anew at random after
         // a silent week: an old offset above them would make the bot deaf.
@@ -120,29 +160,28 @@ const make = Effect.gen(function* () {
         last = undefined
         continue
       }
-      if (result._tag === "Unauthorized") return yield* new Unauthorized({ method: "getUpdates" })
       inARow = last?._tag === result._tag ? inARow + 1 : 0
       last = result
       const removed = result._tag === "Conflict" && result.by === "webhook" && (yield* withoutWebhook(bot))
-      if (!removed || inARow > 0) yield* failing(result, inARow)
+      if (!removed || inARow > 0) yield* failing(bot, result, inARow, told)
     }
   })
 
   const health = Effect.fnUntraced(function* (bot: BotKey) {
     const last = answered.get(botName(bot))
     if (last === undefined) return undefined
-    const age = (yield* Clock.currentTimeMillis) - last
+    const age = (yield* Clock.currentTimeMillis) - last.at
     if (age <= deaf) return undefined
     return yield* new NotReady({
-      reason: `Telegram has not answered a poll for ${Math.round(age / 1000)} s; the log says why`
+      reason: `Telegram has given no updates for ${Math.round(age / 1000)} s; ${last.trouble ?? "it does not answer"}`
     })
   })
 
   return Intake.of({
-    receive: (bot, botId) =>
+    receive: (bot, botId, told = () => Effect.void) =>
       Effect.acquireUseRelease(
-        Effect.map(Clock.currentTimeMillis, (now) => answered.set(botName(bot), now)),
-        () => poll(bot, botId),
+        Effect.map(Clock.currentTimeMillis, (now) => answered.set(botName(bot), { at: now })),
+        () => poll(bot, botId, told),
         () => Effect.sync(() => answered.delete(botName(bot)))
       ).pipe(Effect.annotateLogs({ tenant: bot.tenant, app: bot.app, operation: "Intake.receive" })),
     health

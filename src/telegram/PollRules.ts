@@ -26,7 +26,14 @@ export const failureOf = (outcome: Outcome): PollFailure => {
   }
 }
 
-const conflictSeconds = [5, 10, 15, 30] as const
+/**
+ * The first ones may be a poll of our own that Telegram has not seen end. Later each of ours ends one of the other
+ * program's: those that go on for ever come rarely.
+ */
+const conflictSeconds = [5, 10, 15, 30, 60, 120, 300] as const
+
+/** A right token is refused now and then. Milliseconds. */
+const refused = { first: 60_000, longest: 3_600_000 }
 
 /**
  * How long to wait after the `nth` failure in a row of its kind (from 0). `random` in [0, 1) spreads pollers
@@ -40,6 +47,10 @@ export const waitAfter = (failure: PollFailure, nth: number, random: number): Du
       return Duration.millis(failure.seconds * 1000 + random * 1000)
     case "Refused":
       return Duration.seconds(30)
+    case "Unauthorized":
+      return Duration.millis(
+        Math.min(refused.first * 2 ** Math.min(nth, 10), refused.longest) * (0.8 + 0.4 * random)
+      )
     default:
       return backoff(nth, random)
   }

@@ -4,11 +4,10 @@
  */
 import { Clock, Duration, Effect, Layer, Metric, Random } from "effect"
 import type { BotId } from "../domain/Ids.ts"
-import { Unauthorized } from "./BotError.ts"
 import type { BotKey } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
 import { GrammyApi } from "./GrammyApi.ts"
-import { Intake } from "./Intake.ts"
+import { Intake, type Listener } from "./Intake.ts"
 import { webhookErrors, webhookFailures, webhookPending } from "./intakeMetrics.ts"
 import { failureOf, type PollFailure, waitAfter } from "./PollRules.ts"
 import { allowedUpdates } from "./Taking.ts"
@@ -80,15 +79,23 @@ const make = Effect.fnUntraced(function* (settings: WebhookSettings) {
     return { _tag: "Stands" } as Looked
   })
 
-  const failing = Effect.fnUntraced(function* (mine: Received, failure: PollFailure, nth: number) {
+  const failing = Effect.fnUntraced(function* (
+    mine: Received,
+    failure: PollFailure,
+    nth: number,
+    told: Listener
+  ) {
     yield* Metric.update(Metric.withAttributes(webhookFailures, { reason: failure._tag.toLowerCase() }), 1)
     const wait = waitAfter(failure, nth, yield* Random.next)
     mine.trouble = webhookAdvice(failure)
-    yield* Effect.logWarning(`${mine.trouble}. Next try in ${Duration.format(wait)}`)
+    const message = `${mine.trouble}. Next try in ${Duration.format(wait)}`
+    // That a token is refused is said by whoever is told of it, once.
+    yield* failure._tag === "Unauthorized" ? Effect.logInfo(message) : Effect.logWarning(message)
+    yield* told({ _tag: "Failed", failure, nth, wait: Duration.toMillis(wait) })
     yield* Effect.sleep(wait)
   })
 
-  const keep = Effect.fnUntraced(function* (bot: BotKey, mine: Received) {
+  const keep = Effect.fnUntraced(function* (bot: BotKey, mine: Received, told: Listener) {
     let standing = false
     let inARow = 0
     let last: PollFailure["_tag"] | undefined
@@ -98,10 +105,10 @@ const make = Effect.fnUntraced(function* (settings: WebhookSettings) {
         // It is called without files.
         Effect.catchTag("FileUnreadable", Effect.die)
       )
-      if (result._tag === "Unauthorized") return yield* new Unauthorized({ method: "setWebhook" })
       if (result._tag === "Stands" || result._tag === "Other") {
         last = undefined
         if (!standing) mine.trouble = undefined
+        yield* told({ _tag: "Answered" })
         // One that was just set is looked at when Telegram had time to use it.
         if (result._tag === "Stands")
           yield* Effect.sleep(lookEvery * (yield* Random.nextBetween(2 / 3, 4 / 3)))
@@ -110,19 +117,19 @@ const make = Effect.fnUntraced(function* (settings: WebhookSettings) {
       }
       inARow = last === result._tag ? inARow + 1 : 0
       last = result._tag
-      yield* failing(mine, result, inARow)
+      yield* failing(mine, result, inARow, told)
     }
   })
 
   return Intake.of({
-    receive: (bot: BotKey, _botId: BotId) =>
+    receive: (bot: BotKey, _botId: BotId, told: Listener = () => Effect.void) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
           const mine: Received = { pending: 0, lastError: 0, trouble: undefined }
           received.set(botName(bot), mine)
           return mine
         }),
-        (mine) => keep(bot, mine),
+        (mine) => keep(bot, mine, told),
         // It stays set: whoever holds the bot next sets it anew, and nothing that comes meanwhile is missed.
         () =>
           Effect.andThen(

@@ -36,7 +36,7 @@ export const storeFailures = Metric.counter("updates_store_failures_total", {
   description: "Times an update could not be stored and was tried again",
   incremental: true
 })
-/** With `reason`: conflict, wait, outage, refused. */
+/** With `reason`: conflict, wait, outage, refused, unauthorized. */
 export const pollFailures = Metric.counter("poll_failures_total", {
   description: "Polls Telegram did not answer with updates, by reason",
   incremental: true
@@ -56,7 +56,7 @@ export const webhookErrors = Metric.counter("webhook_delivery_errors_total", {
   description: "Failed deliveries Telegram told of, at most one a look",
   incremental: true
 })
-/** With `reason`: wait, outage, refused. */
+/** With `reason`: wait, outage, refused, unauthorized. */
 export const webhookFailures = Metric.counter("webhook_call_failures_total", {
   description: "Times a webhook could not be set or looked at, by reason",
   incremental: true

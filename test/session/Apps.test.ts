@@ -3,8 +3,10 @@ import { PgConnection } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Logger, Redacted, Schedule } from "effect"
 import { AppId, BotId, defaultApp, defaultTenant, TenantId } from "../../src/domain/Ids.ts"
+import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
+import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -36,6 +38,7 @@ const world = (apiRoot?: string) =>
       )
     })
   ).pipe(
+    Layer.provideMerge(SessionStore.layer({ replica: "one" }).pipe(Layer.provide(Scrubber.layer))),
     Layer.provideMerge(Vault.layer({ masterKey: Redacted.make(new Uint8Array(randomBytes(32))) })),
     Layer.provideMerge(tenants),
     Layer.provideMerge(TestDatabase.layer),

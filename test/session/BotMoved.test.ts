@@ -4,6 +4,7 @@ import { AppId, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import * as LocksMemory from "../../src/lock/LocksMemory.ts"
 import { BotRunner } from "../../src/session/BotRunner.ts"
+import { BotSessions } from "../../src/session/BotSessions.ts"
 import { Replicas } from "../../src/session/Replicas.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { BotPort } from "../../src/telegram/BotPort.ts"
@@ -29,6 +30,7 @@ const runner = BotRunner.layer.pipe(
       Layer.mock(Intake, { receive: () => Effect.never }),
       BotPort.layerRecording,
       Pacer.layer,
+      BotSessions.layerNone,
       Replicas.layerSole,
       TaskManager.layer
     )

@@ -7,8 +7,8 @@ import {
   Layer,
   Logger,
   Option,
+  Queue,
   Redacted,
-  Stream,
   SubscriptionRef
 } from "effect"
 import { TestClock } from "effect/testing"
@@ -21,12 +21,13 @@ import { leasePlan } from "../../src/lock/Renewal.ts"
 import { Health } from "../../src/ops/Health.ts"
 import { BotFleet } from "../../src/session/BotFleet.ts"
 import { BotRunner, leaseOf } from "../../src/session/BotRunner.ts"
+import { BotSessions } from "../../src/session/BotSessions.ts"
 import { preferred, Replicas } from "../../src/session/Replicas.ts"
 import { UnservedBots } from "../../src/session/StoredBots.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { BotPort, BotRecorder, Unauthorized } from "../../src/telegram/BotPort.ts"
 import { Bots, botName } from "../../src/telegram/Bots.ts"
-import { Intake } from "../../src/telegram/Intake.ts"
+import { type Hearing, Intake } from "../../src/telegram/Intake.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 
 const bot = { tenant: defaultTenant, app: defaultApp }
@@ -34,7 +35,14 @@ const menus = [{ commands: [{ command: "help", description: "Help" }] }]
 
 const bots = Bots.layer([{ ...bot, token: Redacted.make("7:secret") }])
 const allServed = Layer.succeed(UnservedBots, { list: Effect.succeed([]) })
-const outbox = Layer.mock(Outbox, { dispatch: () => Effect.never })
+let outboxes = 0
+const outbox = Layer.mock(Outbox, {
+  dispatch: () =>
+    Effect.andThen(
+      Effect.sync(() => outboxes++),
+      Effect.never
+    )
+})
 const intake = (poll: Intake["Service"]["receive"]) =>
   Layer.succeed(Intake, { receive: poll, health: () => Effect.succeed(undefined) })
 
@@ -61,7 +69,17 @@ const runner = (
 ) =>
   BotRunner.layer.pipe(
     Layer.provideMerge(below),
-    Layer.provideMerge(Layer.mergeAll(intake(poll), outbox, bots, BotPort.layerRecording, leases, replicas)),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        intake(poll),
+        outbox,
+        bots,
+        BotPort.layerRecording,
+        BotSessions.layerNone,
+        leases,
+        replicas
+      )
+    ),
     Layer.provideMerge(TaskManager.layer)
   )
 
@@ -115,8 +133,6 @@ const processes = Effect.fnUntraced(function* (replicas: (name: string) => Layer
   return { running, started }
 })
 
-const refusing: Intake["Service"]["receive"] = () => Effect.fail(new Unauthorized({ method: "getUpdates" }))
-
 describe("BotRunner", () => {
   it.effect("its pollers have ended before what it was built on closes", () =>
     Effect.gen(function* () {
@@ -138,40 +154,46 @@ describe("BotRunner", () => {
   )
 
   it.effect(
-    "a refused token ends poller and menu, is told once as a sentence, and makes us not ready",
+    "a refused token is told once as a sentence and makes us not ready, until Telegram takes it again",
     () => {
+      const hearings = Effect.runSync(Queue.unbounded<Hearing>())
+      const polling: Intake["Service"]["receive"] = (_bot, _id, told = () => Effect.void) =>
+        Effect.forever(Effect.flatMap(Queue.take(hearings), told))
+      const refused: Hearing = { _tag: "Failed", failure: { _tag: "Unauthorized" }, nth: 0, wait: 60_000 }
       const said: Array<unknown> = []
       const logger = Logger.make(({ cause, logLevel, message }) => {
         if (logLevel === "Error") said.push(message, cause)
       })
       return Effect.gen(function* () {
         const health = yield* Health
-        const tasks = yield* TaskManager
         const { follow } = yield* BotFleet
         const { refusal } = yield* BotRunner
         const recorder = yield* BotRecorder
         assert.isTrue(Option.isNone(yield* refusal(bot)))
         yield* recorder.before("setCommands", Effect.fail(new Unauthorized({ method: "setMyCommands" })))
-        const ended = yield* tasks.changes.pipe(
-          Stream.filter(({ kind, status }) => kind !== "outbox" && status === "succeeded"),
-          Stream.take(2),
-          Stream.runCollect,
-          Effect.forkChild({ startImmediately: true })
-        )
         yield* Effect.forkChild(follow(menus))
-        assert.sameMembers(
-          (yield* Fiber.join(ended)).map(({ kind }) => kind),
-          ["poller", "menu"]
-        )
+        yield* Queue.offerAll(hearings, [refused, refused])
+        yield* TestClock.adjust("1 second")
         const reason = Option.getOrThrow(yield* refusal(bot)).message
         assert.match(reason, /Telegram refuses the bot's token/)
         assert.deepStrictEqual(said, [[reason], Cause.empty])
         const { checks } = yield* health.ready
         assert.deepInclude(checks, { name: "telegram/default/default", ready: false, reason })
+        const before = outboxes
+        yield* recorder.before("setCommands", Effect.void)
+        yield* Queue.offer(hearings, { _tag: "Answered" })
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(Option.isNone(yield* refusal(bot)))
+        assert.deepInclude((yield* health.ready).checks, { name: "telegram/default/default", ready: true })
+        // What the refusal ended begins anew, once.
+        yield* Queue.offer(hearings, { _tag: "Answered" })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(outboxes, before + 1)
+        assert.lengthOf(yield* recorder.calls, 2)
       }).pipe(
         Effect.provide(
           BotFleet.layer.pipe(
-            Layer.provideMerge(runner(refusing)),
+            Layer.provideMerge(runner(polling)),
             Layer.provideMerge(Layer.merge(Health.layer, allServed)),
             Layer.provideMerge(Logger.layer([logger]))
           )

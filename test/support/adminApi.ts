@@ -59,12 +59,12 @@ const links = LoginLinks.layer({ base: "https://notes.example" })
 
 const sessions = Layer.merge(SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }), links).pipe(
   Layer.provideMerge(SessionSecrets.layer),
-  Layer.provideMerge(SessionStore.layer({ replica: "test" })),
   Layer.provide(LocksMemory.layer),
   Layer.provide(Fences.layer)
 )
 
 const services = Layer.mergeAll(bots, Undelivered.layer, sessions).pipe(
+  Layer.provideMerge(SessionStore.layer({ replica: "test" })),
   Layer.provideMerge(Vault.layer({ masterKey: key })),
   Layer.provideMerge(Tenants.layer),
   Layer.provideMerge(Audit.layer),

@@ -4,9 +4,11 @@ import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { AppId, type TenantId, UserId } from "../../src/domain/Ids.ts"
+import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import type { User } from "../../src/sandbox/Views.ts"
 import { Apps } from "../../src/session/Apps.ts"
+import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import * as Database from "../../src/store/Database.ts"
@@ -27,6 +29,7 @@ export const operatorOf = Effect.fnUntraced(function* (dataDir: string) {
     Layer.provide(GrammyApi.layer),
     Layer.provide(Bots.layer([])),
     Layer.provide(Vault.layer({ masterKey })),
+    Layer.provide(SessionStore.layer({ replica: "operator" }).pipe(Layer.provide(Scrubber.layer))),
     Layer.provideMerge(Layer.merge(Tenants.layer, Members.layer)),
     Layer.provideMerge(Audit.layer),
     Layer.provide(Database.layer({ secretsKey: Redacted.make(key), poolSize: 2, enginePoolSize: 1 })),

@@ -13,7 +13,7 @@ import {
   type PollOptions,
   type ResultOf
 } from "../../src/telegram/GrammyApi.ts"
-import { Intake } from "../../src/telegram/Intake.ts"
+import { type Hearing, Intake } from "../../src/telegram/Intake.ts"
 import { Limits } from "../../src/telegram/Limits.ts"
 import type { Outcome } from "../../src/telegram/Outcome.ts"
 import { type Admission, Permission } from "../../src/telegram/Permission.ts"
@@ -113,8 +113,10 @@ const world = Effect.fnUntraced(function* (options: {
     Layer.provide([Layer.succeed(GrammyApi, api), Layer.succeed(UpdateSink, sink), permission, chats, limits])
   )
   const intake = yield* Effect.provide(Intake, layer)
+  const heard: Array<Hearing> = []
+  const told = (hearing: Hearing) => Effect.sync(() => void heard.push(hearing))
   const poller = yield* Effect.forkChild(
-    Effect.provideService(intake.receive(bot, botId), Lease, { ...Lease.sole, ...options.lease })
+    Effect.provideService(intake.receive(bot, botId, told), Lease, { ...Lease.sole, ...options.lease })
   )
   return {
     intake,
@@ -124,6 +126,7 @@ const world = Effect.fnUntraced(function* (options: {
     aborted,
     received,
     asked,
+    heard,
     ids: () => received.map(({ decoded }) => decoded.updateId as number),
     offsets: () => polls.map(({ offset }) => offset),
     answer: (...all: ReadonlyArray<Answer>) =>
@@ -354,12 +357,12 @@ describe("a poll that fails", () => {
     })
   )
 
-  it.effect("a conflict waits 5, 10, 15, 30 seconds, each time on a fresh connection", () =>
+  it.effect("a conflict waits longer each time, and asks on a fresh connection", () =>
     Effect.gen(function* () {
       const { answer, polls } = yield* world({})
       const conflict: Outcome = { _tag: "Conflict", by: "poller" }
       yield* answer(conflict, conflict, conflict, conflict, conflict, batch(1))
-      for (const [index, wait] of [5, 10, 15, 30, 30].entries()) {
+      for (const [index, wait] of [5, 10, 15, 30, 60].entries()) {
         yield* TestClock.adjust(`${wait - 1} seconds`)
         assert.strictEqual(polls.length, index + 1)
         yield* TestClock.adjust("1 second")
@@ -369,6 +372,16 @@ describe("a poll that fails", () => {
         polls.map(({ connection }) => connection),
         ["shared", "fresh", "fresh", "fresh", "fresh", "fresh", "shared"]
       )
+    })
+  )
+
+  it.effect("another program that polls for a day is met no more than every five minutes", () =>
+    Effect.gen(function* () {
+      const { answer, intake, polls } = yield* world({})
+      yield* answer(...Array.from({ length: 1_000 }, (): Outcome => ({ _tag: "Conflict", by: "poller" })))
+      yield* TestClock.adjust("1 day")
+      assert.isAtMost(polls.length, 7 + (24 * 60) / 5)
+      assert.include((yield* Effect.flip(intake.health(bot))).reason, "Another program polls")
     })
   )
 
@@ -408,13 +421,24 @@ describe("a poll that fails", () => {
     })
   )
 
-  it.effect("a refused token ends it with an error that says what to do", () =>
+  it.effect("a refused token is asked about rarely, and one that is taken again polls as ever", () =>
     Effect.gen(function* () {
-      const { answer, poller } = yield* world({})
-      yield* answer({ _tag: "Unauthorized" })
-      const error = yield* Effect.flip(Fiber.join(poller))
-      assert.strictEqual(error._tag, "Unauthorized")
-      assert.include(error.message, "@BotFather")
+      const { answer, heard, polls } = yield* world({})
+      yield* answer(...Array.from({ length: 8 }, (): Outcome => ({ _tag: "Unauthorized" })))
+      yield* TestClock.adjust("47 seconds")
+      assert.strictEqual(polls.length, 1)
+      yield* TestClock.adjust("25 seconds")
+      assert.strictEqual(polls.length, 2)
+      yield* TestClock.adjust("1 day")
+      assert.strictEqual(polls.length, 9)
+      assert.deepStrictEqual(
+        heard.map((hearing) => (hearing._tag === "Failed" ? `${hearing.failure._tag} ${hearing.nth}` : "")),
+        Array.from({ length: 8 }, (_, nth) => `Unauthorized ${nth}`)
+      )
+      yield* answer(batch(1), { _tag: "Unauthorized" })
+      assert.deepInclude(heard.at(-1), { _tag: "Failed", nth: 0 })
+      yield* TestClock.adjust("72 seconds")
+      assert.strictEqual(polls.length, 11)
     })
   )
 })

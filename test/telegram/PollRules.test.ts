@@ -5,11 +5,11 @@ import { advice, backoff, failureOf, waitAfter } from "../../src/telegram/PollRu
 
 const seconds = (duration: Duration.Duration) => Duration.toSeconds(duration)
 
-it("a conflict waits 5, 10, 15 and then 30 seconds, and says which kind it is", () => {
+it("a conflict waits longer and longer, up to 5 minutes, and says which kind it is", () => {
   const conflict = { _tag: "Conflict", by: "poller" } as const
   assert.deepStrictEqual(
-    [0, 1, 2, 3, 9].map((nth) => seconds(waitAfter(conflict, nth, 0.7))),
-    [5, 10, 15, 30, 30]
+    [0, 1, 2, 3, 4, 5, 6, 99].map((nth) => seconds(waitAfter(conflict, nth, 0.7))),
+    [5, 10, 15, 30, 60, 120, 300, 300]
   )
   assert.include(advice(conflict), "Another program")
   assert.include(advice({ ...conflict, by: "webhook" }), "A webhook is set")
@@ -25,6 +25,15 @@ it("a 429 waits at least as long as Telegram asked", () => {
       }
     )
   )
+})
+
+it("a refused token waits about a minute, doubling to about an hour, and never two bots alike", () => {
+  const wait = (nth: number, random: number) => seconds(waitAfter({ _tag: "Unauthorized" }, nth, random))
+  assert.deepStrictEqual(
+    [0, 1, 2, 5, 6, 99].map((nth) => wait(nth, 0.5)),
+    [60, 120, 240, 1_920, 3_600, 3_600]
+  )
+  assert.deepStrictEqual([wait(0, 0), wait(0, 1)], [48, 72])
 })
 
 it("an outage waits longer and longer, never over 30 seconds, never not at all", () => {

@@ -127,12 +127,15 @@ describe("receiving by webhook", () => {
       })
   )
 
-  it.effect("a refused token ends it", () =>
+  it.effect("a refused token is asked about after a minute, and says what to do", () =>
     Effect.gen(function* () {
-      const { next, receiving } = yield* world()
-      next.push({ _tag: "Unauthorized" })
-      yield* minute
-      assert.strictEqual((yield* Effect.flip(Fiber.join(receiving)))._tag, "Unauthorized")
+      const { intake, methods } = yield* world({ _tag: "Unauthorized" })
+      assert.include(yield* intake.health(bot), "refuses the bot's token")
+      yield* TestClock.adjust("47 seconds")
+      assert.strictEqual(methods().length, 1)
+      yield* TestClock.adjust("25 seconds")
+      assert.isUndefined(yield* intake.health(bot))
+      assert.deepStrictEqual(methods(), ["setWebhook", "setWebhook"])
     })
   )
 })

@@ -2,9 +2,11 @@
 import { Effect, Layer, Redacted } from "effect"
 import { AppId, BotId, defaultApp, defaultTenant, TenantId, UserId } from "../../../src/domain/Ids.ts"
 import { lockName } from "../../../src/lock/Locks.ts"
+import { Scrubber } from "../../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../../src/sandbox/Control.ts"
 import { Apps } from "../../../src/session/Apps.ts"
 import { leaseOf } from "../../../src/session/BotRunner.ts"
+import { SessionStore } from "../../../src/session/SessionStore.ts"
 import { Vault } from "../../../src/session/Vault.ts"
 import { Audit } from "../../../src/store/Audit.ts"
 import { Tenants } from "../../../src/store/Tenants.ts"
@@ -41,6 +43,7 @@ const office = Layer.unwrap(
   )
 ).pipe(
   Layer.provide(Vault.layer({ masterKey: Redacted.make(new Uint8Array(Buffer.from(secretsKey, "base64"))) })),
+  Layer.provide(SessionStore.layer({ replica: "office" }).pipe(Layer.provide(Scrubber.layer))),
   Layer.provideMerge(Layer.merge(Tenants.layer, Members.layer)),
   Layer.provide(Audit.layer)
 )

@@ -40,7 +40,8 @@ export const world = Layer.mergeAll(
     Layer.provide(GrammyApi.layer),
     Layer.provideMerge(Vault.layer({ masterKey: key })),
     Layer.provideMerge(Tenants.layer),
-    Layer.provideMerge(Audit.layer)
+    Layer.provideMerge(Audit.layer),
+    Layer.provideMerge(SessionStore.layer({ replica: "one" }).pipe(Layer.provide(Scrubber.layer)))
   ),
   Permission.layer({ allowed: "claim", digestKey: key }).pipe(
     Layer.provideMerge(Invites.layer({ key })),
@@ -48,7 +49,6 @@ export const world = Layer.mergeAll(
     Layer.provide([Pacer.layer, Audit.layer]),
     Layer.provideMerge(BotPort.layerRecording)
   ),
-  SessionStore.layer({ replica: "one" }).pipe(Layer.provide(Scrubber.layer)),
   SessionSecrets.layer.pipe(Layer.provide([Scrubber.layer, Vault.layer({ masterKey: key })])),
   HandledUpdates.layer,
   Undelivered.layer,
