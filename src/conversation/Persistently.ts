@@ -80,20 +80,29 @@ export const outlasting = <A, E, R>(
   what: string,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, never, R> =>
-  Effect.gen(function* () {
-    const began = yield* Clock.currentTimeMillis
-    let next = began + Duration.toMillis(worthSaying)
-    return yield* effect.pipe(
-      Effect.tapCause((cause) =>
-        Effect.gen(function* () {
-          const now = yield* Clock.currentTimeMillis
-          if (now < next || Cause.hasInterruptsOnly(cause)) return
-          next = now + Duration.toMillis(saidAgainAfter)
-          const lasted = Duration.format(Duration.seconds(Math.round((now - began) / 1000)))
-          yield* Effect.logWarning(`${what} has failed for ${lasted} and is tried again`, cause)
-        })
-      ),
-      Effect.retry(backoff),
-      Effect.orDie
-    )
-  })
+  Effect.flatMap(Clock.currentTimeMillis, (began) =>
+    // Asked for each update, and nearly always answered: what a failure needs is made when there is one.
+    Effect.catchCause(effect, (cause) => {
+      let next = began + Duration.toMillis(worthSaying)
+      let failed: Cause.Cause<E> | undefined = cause
+      const again = Effect.suspend(() => {
+        if (failed === undefined) return effect
+        const first = Effect.failCause(failed)
+        failed = undefined
+        return first
+      })
+      return again.pipe(
+        Effect.tapCause((cause) =>
+          Effect.gen(function* () {
+            const now = yield* Clock.currentTimeMillis
+            if (now < next || Cause.hasInterruptsOnly(cause)) return
+            next = now + Duration.toMillis(saidAgainAfter)
+            const lasted = Duration.format(Duration.seconds(Math.round((now - began) / 1000)))
+            yield* Effect.logWarning(`${what} has failed for ${lasted} and is tried again`, cause)
+          })
+        ),
+        Effect.retry(backoff),
+        Effect.orDie
+      )
+    })
+  )
