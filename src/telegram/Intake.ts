@@ -51,11 +51,11 @@ export class Intake extends Context.Service<
   )
 }
 
-/** How long Telegram holds a poll open when there is nothing to say. */
-export const pollHold = Duration.seconds(30)
+/** How long Telegram holds a poll open when there is nothing to say. Its most: asking again is what an idle bot costs. */
+export const pollHold = Duration.seconds(50)
 
-/** One answer may be lost on its way. */
-const deaf = Duration.toMillis(pollHold) * 3
+/** Milliseconds. One answer may be lost on its way, and is waited for a little longer than the hold. */
+const deaf = Duration.toMillis(pollHold) * 2.5
 
 /** The most Telegram gives at once. */
 const batchSize = 100
