@@ -1,5 +1,5 @@
 /** Runs every bot there is: starts those that come, stops those that go, restarts those that have another token. */
-import { Context, Effect, Exit, Layer, Option, Scope, Stream } from "effect"
+import { Context, Effect, Exit, FiberMap, Layer, Option, Scope, Stream } from "effect"
 import { Health, NotReady } from "../ops/Health.ts"
 import type { BotKey } from "../telegram/BotPort.ts"
 import { type BotAccount, Bots, botName } from "../telegram/Bots.ts"
@@ -21,18 +21,12 @@ export class BotFleet extends Context.Service<
     )
 }
 
-/** What the accounts that are wanted ask of those that run. */
-export const changesBetween = (
+/** The bots that do not run as they are wanted. */
+export const unsettled = (
   running: ReadonlyMap<string, BotAccount>,
-  wanted: ReadonlyArray<BotAccount>
-) => {
-  const names = new Map(wanted.map((account) => [botName(account), account]))
-  return {
-    // One that has another token is stopped first.
-    stop: [...running.values()].filter((account) => names.get(botName(account)) !== account),
-    start: wanted.filter((account) => running.get(botName(account)) !== account)
-  }
-}
+  wanted: ReadonlyMap<string, BotAccount>
+): ReadonlyArray<string> =>
+  [...new Set([...running.keys(), ...wanted.keys()])].filter((name) => running.get(name) !== wanted.get(name))
 
 const make = Effect.gen(function* () {
   const bots = yield* Bots
@@ -90,16 +84,35 @@ const make = Effect.gen(function* () {
 
   return BotFleet.of({
     follow: (menus) =>
-      bots.changes.pipe(
-        Stream.runForEach((wanted) =>
+      Effect.gen(function* () {
+        let wanted: ReadonlyMap<string, BotAccount> = new Map()
+        const changing = yield* FiberMap.make<string, void, never>()
+
+        /** One that has another token is stopped first. What is wanted meanwhile is done after it. */
+        const settle = Effect.fnUntraced(function* (name: string) {
+          while (true) {
+            const now = running.get(name)?.account
+            const next = wanted.get(name)
+            if (now === next) return
+            if (now !== undefined) yield* stop(now)
+            else if (next !== undefined) yield* start(menus)(next)
+          }
+        })
+
+        // Each on its own: one that takes its time to stop holds up nobody.
+        const followed = Stream.runForEach(bots.changes, (accounts) =>
           Effect.gen(function* () {
+            wanted = new Map(accounts.map((account) => [botName(account), account]))
             const now = new Map([...running].map(([name, { account }]) => [name, account]))
-            const changes = changesBetween(now, wanted)
-            yield* Effect.forEach(changes.stop, stop, { concurrency: "unbounded", discard: true })
-            yield* Effect.forEach(changes.start, start(menus), { discard: true })
+            yield* Effect.forEach(
+              unsettled(now, wanted),
+              (name) =>
+                FiberMap.run(changing, name, settle(name), { onlyIfMissing: true, startImmediately: true }),
+              { discard: true }
+            )
           })
-        ),
-        Effect.andThen(Effect.never)
-      )
+        )
+        return yield* Effect.raceFirst(Effect.andThen(followed, Effect.never), FiberMap.join(changing))
+      }).pipe(Effect.scoped, Effect.andThen(Effect.never))
   })
 })

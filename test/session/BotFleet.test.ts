@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, Redacted, type Stream, SubscriptionRef } from "effect"
+import { Deferred, Effect, Exit, Layer, Option, Redacted, type Stream, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { AppId, TenantId } from "../../src/domain/Ids.ts"
 import { Health, NotReady } from "../../src/ops/Health.ts"
-import { BotFleet, changesBetween } from "../../src/session/BotFleet.ts"
+import { BotFleet, unsettled } from "../../src/session/BotFleet.ts"
 import { BotRunner } from "../../src/session/BotRunner.ts"
 import { UnservedBots } from "../../src/session/StoredBots.ts"
 import { Unauthorized } from "../../src/telegram/BotPort.ts"
@@ -26,6 +26,7 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
   const done: Array<string> = []
   const refusals = new Map<string, Unauthorized>()
   let deaf = Option.none<NotReady>()
+  const hanging = new Map<string, Effect.Effect<void>>()
   let failing = false
   const layer = BotFleet.layer.pipe(
     Layer.provide(
@@ -41,7 +42,11 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
             if (failing) throw new Error("it does not start")
             done.push(`start ${bot.app}`)
           }),
-        stop: (bot) => Effect.sync(() => void done.push(`stop ${bot.app}`)),
+        stop: (bot) =>
+          Effect.andThen(
+            hanging.get(bot.app) ?? Effect.void,
+            Effect.sync(() => void done.push(`stop ${bot.app}`))
+          ),
         refusal: (bot) => Effect.sync(() => Option.fromNullishOr(refusals.get(botName(bot))))
       })
     ),
@@ -69,6 +74,12 @@ const world = Effect.fnUntraced(function* (first: ReadonlyArray<BotAccount>) {
     fail: (now: boolean) => {
       failing = now
     },
+    /** Its next stop takes until somebody says so. */
+    hang: (app: string) =>
+      Effect.map(Deferred.make<void>(), (until) => {
+        hanging.set(app, Deferred.await(until))
+        return until
+      }),
     deafen: () => {
       deaf = Option.some(new NotReady({ reason: "nothing heard" }))
     }
@@ -167,21 +178,45 @@ describe("BotFleet", () => {
       })
   )
 
-  it("after what is asked for, what runs is what is wanted, whatever ran before", () => {
+  it.effect("one that takes long to stop holds up no other, and is then what is wanted by that time", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [account("a"), account("b"), account("c")]
+      const { layer, done, hang, now } = yield* world([a, b])
+      yield* Effect.gen(function* () {
+        yield* following
+        const stopped = yield* hang("a")
+        yield* now(b, c)
+        assert.deepStrictEqual(done.splice(0), ["start a", "start b", "start c"])
+        yield* now(c)
+        assert.deepStrictEqual(done.splice(0), ["stop b"])
+        yield* now(account("a"), c)
+        const last = account("a")
+        yield* now(last, c)
+        assert.deepStrictEqual(done.splice(0), [])
+        yield* Deferred.succeed(stopped, undefined)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(done.splice(0), ["stop a", "start a"])
+        yield* now(last, c)
+        assert.deepStrictEqual(done, [])
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it("what is not as it is wanted is all that changes", () => {
     const some = fc.subarray(["a", "b", "c", "d"].flatMap((app) => [account(app), account(app)]))
-    const unique = some.map((all) => [...new Map(all.map((one) => [botName(one), one])).values()])
+    const unique = some.map((all) => new Map(all.map((one) => [botName(one), one])))
     fc.assert(
       fc.property(unique, unique, (before, wanted) => {
-        const running = new Map(before.map((one) => [botName(one), one]))
-        const { start, stop } = changesBetween(running, wanted)
-        for (const one of stop) assert.isTrue(running.delete(botName(one)))
-        for (const one of start) {
-          assert.isFalse(running.has(botName(one)))
-          running.set(botName(one), one)
+        const names = unsettled(before, wanted)
+        const after = new Map(before)
+        for (const name of names) {
+          const next = wanted.get(name)
+          if (next === undefined) after.delete(name)
+          else after.set(name, next)
         }
-        assert.sameMembers([...running.values()], [...wanted])
-        // And nothing that stays was touched.
-        for (const one of before) if (wanted.includes(one)) assert.notInclude([...start, ...stop], one)
+        assert.sameDeepMembers([...after], [...wanted])
+        assert.strictEqual(new Set(names).size, names.length)
+        for (const [name, one] of before) if (wanted.get(name) === one) assert.notInclude(names, name)
       })
     )
   })
