@@ -2,20 +2,20 @@
  * Where Telegram delivers updates: any replica takes those of any bot. Whoever does not know the bot's secret learns
  * nothing, not even which bots there are; what is answered with 200 is stored.
  */
-import { Cause, Effect, Metric, Option, Random, Schema, Semaphore, Stream } from "effect"
+import { Cause, Effect, Metric, Option, Random, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { AppId, TenantId } from "../domain/Ids.ts"
 import { Health } from "../ops/Health.ts"
 import { sameSecret } from "../ops/HttpApi.ts"
-import { type BotAccount, Bots, botIdOf } from "./Bots.ts"
+import { type BotAccount, Bots, botIdOf, botName } from "./Bots.ts"
 import { webhookRequests } from "./intakeMetrics.ts"
 import { Taking } from "./Taking.ts"
 import { updateIdOf } from "./UpdateDecoder.ts"
-import { secretOf, type WebhookSettings, webhookRoot } from "./WebhookRules.ts"
+import { mayTake, secretOf, type WebhookSettings, webhookRoot } from "./WebhookRules.ts"
 
 /** Telegram's are a few kilobytes. */
 const largestBody = 1024 * 1024
-/** What is read and stored at once, in all bots together: with their largest bodies 128 MiB. */
+/** What is read and stored at once, in all bots together: with their largest bodies 128 MiB. Each has its share. */
 const mostAtOnce = 128
 /** Telegram itself waits for a minute and then delivers it again. */
 const patience = "20 seconds"
@@ -70,7 +70,32 @@ export const routes = (settings: Pick<WebhookSettings, "secret">) =>
       const bots = yield* Bots
       const health = yield* Health
       const taking = yield* Taking
-      const places = yield* Semaphore.make(mostAtOnce)
+      /** Of each bot that has some. */
+      const places = new Map<string, number>()
+      let free = mostAtOnce
+
+      /** Nothing where it is too much at once: of this bot, or of all. */
+      const withPlace = <A, E, R>(bot: BotAccount, effect: Effect.Effect<A, E, R>) => {
+        const name = botName(bot)
+        const taking = Effect.sync(() => {
+          const own = places.get(name) ?? 0
+          if (!mayTake({ own, free })) return false
+          places.set(name, own + 1)
+          free--
+          return true
+        })
+        const leaving = Effect.sync(() => {
+          free++
+          const left = (places.get(name) ?? 0) - 1
+          if (left > 0) places.set(name, left)
+          else places.delete(name)
+        })
+        return Effect.acquireUseRelease(
+          taking,
+          (taken) => (taken ? Effect.asSome(effect) : Effect.succeedNone),
+          (taken) => (taken ? leaving : Effect.void)
+        )
+      }
 
       /** The bot whose secret the request carries. Nothing else of the request has been looked at then. */
       const proved = Effect.fnUntraced(function* (params: unknown, given: string | undefined) {
@@ -120,7 +145,7 @@ export const routes = (settings: Pick<WebhookSettings, "secret">) =>
         )
         if (Option.isNone(account)) return yield* answer("unauthorized")
         if (yield* health.draining) return yield* answer("busy")
-        const outcome = yield* places.withPermitsIfAvailable(1)(taken(request, account.value))
+        const outcome = yield* withPlace(account.value, taken(request, account.value))
         return yield* answer(Option.getOrElse(outcome, () => "busy" as const))
       })
       yield* router.add("POST", `${webhookRoot}:tenant/:app`, handle)

@@ -25,6 +25,12 @@ export const secretOf = ({ secret }: Pick<WebhookSettings, "secret">, bot: BotKe
 /** Ports Telegram's own servers deliver to. Source: Bot API, setWebhook. */
 export const webhookPorts = ["443", "80", "88", "8443"]
 
+/**
+ * Whether a bot that has `own` places gets another while `free` are left. Never more than are left for all others:
+ * one that is noisy gets half of all places, two a third each, and however many there are, who has none finds one.
+ */
+export const mayTake = ({ own, free }: { readonly own: number; readonly free: number }): boolean => own < free
+
 /** What getWebhookInfo tells that matters here. `last_error_date` in Unix seconds; it stays when all is well again. */
 export interface WebhookInfo {
   readonly url?: string

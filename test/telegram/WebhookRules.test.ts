@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
 import fc from "fast-check"
 import { AppId, TenantId } from "../../src/domain/Ids.ts"
-import { addressOf, secretOf, troubleOf, webhookAdvice } from "../../src/telegram/WebhookRules.ts"
+import { addressOf, mayTake, secretOf, troubleOf, webhookAdvice } from "../../src/telegram/WebhookRules.ts"
 
 const slug = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,20}$/)
 const key = fc.record({
@@ -50,4 +50,24 @@ describe("a bot's webhook", () => {
     for (const word of ["https://", "443", "8443", "TELEGRAM_WEBHOOK_URL", "bad webhook"])
       assert.include(advice, word)
   })
+})
+
+it("as many noisy bots as there are places leave one for a bot that has none, and all share alike", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 127 }), (noisy) => {
+      const own = Array.from({ length: noisy }, () => 0)
+      const free = () => 128 - own.reduce((sum, one) => sum + one, 0)
+      for (let taken = true; taken; ) {
+        taken = false
+        for (const [bot, places] of own.entries())
+          if (mayTake({ own: places, free: free() })) {
+            own[bot] = places + 1
+            taken = true
+          }
+      }
+      assert.isTrue(mayTake({ own: 0, free: free() }))
+      assert.isAtMost(Math.max(...own) - Math.min(...own), 1)
+      assert.isAtLeast(own[0]!, Math.floor(128 / (noisy + 1)))
+    })
+  )
 })
