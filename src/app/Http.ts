@@ -11,6 +11,8 @@ import { adminLink, adminRoutes } from "./AdminApi.ts"
 import { AppConfig } from "./AppConfig.ts"
 import * as LoginPages from "./login/LoginPages.ts"
 import { Secrets } from "./Secrets.ts"
+import * as SessionsPage from "./sessions/SessionsPage.ts"
+import { sessionsLink } from "./sessions/SessionsPage.ts"
 
 /** Tried only where nobody chose a port and nothing outside expects one. */
 const sandboxAlternatives = 20
@@ -38,7 +40,13 @@ export const routes = <E, R>(
   Layer.unwrap(
     Effect.map(AppConfig, ({ http, telegram: { webhook } }) =>
       serve(
-        Layer.mergeAll(opsRoutes([...links, adminLink]), adminRoutes, LoginPages.layer, more),
+        Layer.mergeAll(
+          opsRoutes([...links, sessionsLink, adminLink]),
+          adminRoutes,
+          SessionsPage.layer,
+          LoginPages.layer,
+          more
+        ),
         [http.host, ...http.names],
         [
           ...guest(webhook?.url, webhookRoot),

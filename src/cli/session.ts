@@ -4,7 +4,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import type { LoginView } from "../app/admin/SessionViews.ts"
 import { UserId } from "../domain/Ids.ts"
 import { app, tenant } from "./Arguments.ts"
-import { ask, asking, confirm, ofEach, readSecret, show, showRows, yes } from "./Asking.ts"
+import { ask, asking, confirm, readSecret, show, showRows, yes } from "./Asking.ts"
 import { CommandRefused } from "./Connection.ts"
 
 const where = { tenant, app }
@@ -17,9 +17,11 @@ const list = Command.make(
   { tenant: Argument.optional(tenant) },
   Effect.fnUntraced(function* (input) {
     const found = yield* ask((client) =>
-      ofEach(client, input.tenant, (tenant) => client.sessions.list({ params: { tenant } }))
+      Option.isSome(input.tenant)
+        ? client.sessions.list({ params: { tenant: input.tenant.value } })
+        : client.sessions.all()
     )
-    yield* showRows(found.flat(), {
+    yield* showRows(found, {
       columns: ["tenant", "app", "kind", "state", "account", "owner", "active", "next try", "error"],
       row: ({ tenant, app, kind, state, account, owner, lastActivity, nextTry, lastError }) => ({
         tenant,

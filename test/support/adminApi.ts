@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { Effect, Layer, Logger, Redacted, type Schema } from "effect"
 import { adminRoutes } from "../../src/app/AdminApi.ts"
+import * as SessionsPage from "../../src/app/sessions/SessionsPage.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import * as LocksMemory from "../../src/lock/LocksMemory.ts"
@@ -73,9 +74,9 @@ const services = Layer.mergeAll(bots, Undelivered.layer, sessions).pipe(
   Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([])))
 )
 
-/** `users`: Telegram as people's own accounts reach it. */
+/** `users`: Telegram as people's own accounts reach it. With the page that shows sessions. */
 export const adminApiWith = (users: Layer.Layer<UserClient>) =>
-  serve(adminRoutes, []).pipe(
+  serve(Layer.merge(adminRoutes, SessionsPage.layer), []).pipe(
     Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
     Layer.provideMerge(services),
     Layer.provide(users),

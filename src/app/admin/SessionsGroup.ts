@@ -15,6 +15,9 @@ const secret = Schema.RedactedFromValue(Schema.NonEmptyString)
 
 export class SessionsGroup extends HttpApiGroup.make("sessions")
   .add(
+    HttpApiEndpoint.get("all", "/sessions", { success: Schema.Array(SessionInfo) }).annotateMerge(
+      words("The sessions of all tenants", "Tenant after tenant")
+    ),
     HttpApiEndpoint.get("list", path, {
       params: { tenant: TenantId },
       success: Schema.Array(SessionInfo),

@@ -10,6 +10,7 @@ import { SessionManager } from "../../session/SessionManager.ts"
 import { Vault } from "../../session/Vault.ts"
 import { Audit } from "../../store/Audit.ts"
 import { TenantScope } from "../../store/TenantScope.ts"
+import { Tenants } from "../../store/Tenants.ts"
 import { AdminApi } from "./Api.ts"
 import { databaseAway } from "./databaseAway.ts"
 import { type Conflict, conflict, type Missing, missing, type Unavailable } from "./Refusals.ts"
@@ -48,6 +49,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
     const vault = yield* Vault
     const audit = yield* Audit
     const links = yield* LoginLinks
+    const tenants = yield* Tenants
     const scope = yield* TenantScope
     const existing = yield* lookUp
 
@@ -116,6 +118,12 @@ export const sessionsHandlers = HttpApiBuilder.group(
     const revoke = (key: SessionKey) => refusing(revoked(key))
     const list = (tenant: TenantId) =>
       Effect.andThen(existing(tenant), Effect.catchTag(sessions.list(tenant), "SqlError", databaseAway))
+    const all = Effect.gen(function* () {
+      const each = yield* Effect.forEach(yield* tenants.list, ({ id }) => sessions.list(id), {
+        concurrency: 4
+      })
+      return each.flat()
+    }).pipe(Effect.catchTag("SqlError", databaseAway))
     const loginState = (key: SessionKey) =>
       present(sessions.login(key)).pipe(Effect.catchTag("NoLogin", missing))
     const cancel = (key: SessionKey) =>
@@ -132,6 +140,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
       answered(sessions.submitPassword(key, given))
 
     return handlers.handleAll({
+      all: () => all,
       list: ({ params }) => list(params.tenant),
       add: ({ params: { tenant }, payload: { app, ...account } }) => add({ tenant, app }, account),
       status: ({ params }) => status(params),
