@@ -3,12 +3,14 @@
  * all who want it, closed when the lease is lost or nobody has wanted it for a while.
  */
 import { Clock, Deferred, type Duration, Effect, Metric, Option, RcMap, Result, Scope, Stream } from "effect"
+import type { SqlError } from "effect/sql"
+import type { TenantId } from "../domain/Ids.ts"
 import { Lease, Locks } from "../lock/Locks.ts"
 import { Signals } from "../store/Signals.ts"
 import { Timeout, UserClient, type UserError } from "../telegram/UserClient.ts"
 import { makeJudging, unusable } from "./Judging.ts"
 import { clientsLive } from "./metrics.ts"
-import { type ClientError, HeldElsewhere, NotAuthorized } from "./SessionError.ts"
+import { type ClientError, HeldElsewhere, NotAuthorized, TenantDisabled } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 import { endOf, keyOf, type Life, type Lived, leaseOf, newLife, type Open, reporting } from "./SessionLife.ts"
 import { SessionSecrets } from "./SessionSecrets.ts"
@@ -22,7 +24,10 @@ const idleFor: Duration.Input = "1 minute"
 
 const unowned = "nobody for sure: this process lost it"
 
-export const makeLiveSessions = Effect.gen(function* () {
+/** `tenants`: those that are served. */
+export const makeLiveSessions = Effect.fnUntraced(function* (
+  tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
+) {
   const store = yield* SessionStore
   const secrets = yield* SessionSecrets
   const locks = yield* Locks
@@ -36,6 +41,8 @@ export const makeLiveSessions = Effect.gen(function* () {
   /** The row of a session that may be used; the reason where it may not. */
   const usable = Effect.fnUntraced(function* (key: SessionKey) {
     const row = yield* store.get(key)
+    if (!(yield* tenants).includes(key.tenant))
+      return yield* new TenantDisabled({ session: sessionName(key) })
     const refusal = unusable(row, yield* Clock.currentTimeMillis)
     return yield* refusal === undefined ? Effect.succeed(row) : Effect.fail(refusal)
   })
@@ -244,5 +251,23 @@ export const makeLiveSessions = Effect.gen(function* () {
     Effect.forkScoped({ startImmediately: true })
   )
 
-  return { get, validate, stop, judging }
+  /** Ends what is live of all other tenants. */
+  const serveOnly = Effect.fnUntraced(function* (served: ReadonlyArray<TenantId>) {
+    for (const life of [...lives.values()]) {
+      if (served.includes(keyOf(life.name).tenant)) continue
+      yield* end(life, new TenantDisabled({ session: life.name }))
+      yield* Deferred.succeed(life.stop, undefined)
+    }
+  })
+  yield* signals.listen("zapiska_directory").pipe(
+    Stream.runForEach(() =>
+      Effect.catch(Effect.flatMap(tenants, serveOnly), ({ message }) =>
+        // Whoever looks after idle sessions looks at this, too.
+        Effect.logDebug(`Which tenants are served is not known now: ${message}`)
+      )
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  return { get, validate, stop, serveOnly, judging }
 })

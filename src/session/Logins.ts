@@ -13,6 +13,8 @@ import {
   Stream,
   SubscriptionRef
 } from "effect"
+import type { SqlError } from "effect/sql"
+import type { TenantId } from "../domain/Ids.ts"
 import { Locks } from "../lock/Locks.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -26,7 +28,8 @@ import {
   LoginExpired,
   LoginFailed,
   LoginUnderWay,
-  NoLogin
+  NoLogin,
+  TenantDisabled
 } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 import { keyOf, leaseOf } from "./SessionLife.ts"
@@ -66,7 +69,10 @@ const endsWithin: Duration.Input = "5 seconds"
 /** For a lease that is being given back by a client nobody uses any more. */
 const waitForLease: Duration.Input = "2 seconds"
 
-export const makeLogins = Effect.gen(function* () {
+/** `tenants`: those that are served. */
+export const makeLogins = Effect.fnUntraced(function* (
+  tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
+) {
   const store = yield* SessionStore
   const secrets = yield* SessionSecrets
   const users = yield* UserClient
@@ -96,7 +102,10 @@ export const makeLogins = Effect.gen(function* () {
       cancelled: login.cancelled,
       show: (step) => SubscriptionRef.set(login.shown, Exit.succeed(step))
     })
-    const outcome: Effect.Effect<UserAccount, LoginError> = script.mayBegin(key).pipe(
+    const served = Effect.flatMap(tenants, (all) =>
+      all.includes(key.tenant) ? Effect.void : new TenantDisabled({ session })
+    )
+    const outcome: Effect.Effect<UserAccount, LoginError> = Effect.andThen(served, script.mayBegin(key)).pipe(
       Effect.flatMap(() => locks.withLease(leaseOf(key), { wait: waitForLease })(logIn)),
       Effect.catchTag("LockHeld", ({ owner }) => Effect.fail(new HeldElsewhere({ session, owner }))),
       Effect.catchTag(["LockLost", "LocksUnavailable", "SqlError"], (error) => failed(error.message))

@@ -25,6 +25,12 @@ export class NotAuthorized extends Schema.TaggedError<NotAuthorized>()("NotAutho
       : `Session ${this.session} is not logged in${why}; log in`
   }
 }
+/** What is of its tenant rests until that is enabled again. */
+export class TenantDisabled extends Schema.TaggedError<TenantDisabled>()("TenantDisabled", { session }) {
+  override get message() {
+    return `The tenant of session ${this.session} is disabled; enable it to use the session`
+  }
+}
 /** Another process uses it; two at once would destroy it. */
 export class HeldElsewhere extends Schema.TaggedError<HeldElsewhere>()("HeldElsewhere", {
   session,
@@ -82,6 +88,7 @@ export class NotAnAccount extends Schema.TaggedError<NotAnAccount>()("NotAnAccou
 
 export type ClientError =
   | NotAuthorized
+  | TenantDisabled
   | HeldElsewhere
   | Revoked
   | RateLimited
@@ -161,6 +168,7 @@ export class LoginFailed extends Schema.TaggedError<LoginFailed>()("LoginFailed"
 
 export type LoginError =
   | AlreadyAuthorized
+  | TenantDisabled
   | LoginUnderWay
   | LoginCancelled
   | LoginExpired

@@ -108,7 +108,7 @@ export class SessionManager extends Context.Service<
     readonly validate: (key: SessionKey) => Effect.Effect<SessionInfo, ClientError | SessionUnknown>
   }
 >()("zapiska/session/SessionManager") {
-  /** `tenants`: whose sessions are looked at when they are idle. */
+  /** `tenants`: those that are served. What is of another rests. */
   static readonly layer = (options: {
     readonly tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
   }): Layer.Layer<
@@ -138,8 +138,8 @@ const make = Effect.fnUntraced(function* (
   const users = yield* UserClient
   const signals = yield* Signals
   const scope = yield* TenantScope
-  const live = yield* makeLiveSessions
-  const logins = yield* makeLogins
+  const live = yield* makeLiveSessions(tenants)
+  const logins = yield* makeLogins(tenants)
 
   const measured = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {

@@ -28,7 +28,7 @@ export const spreadOf = (name: string): number => {
 
 export const watchSessions = Effect.fnUntraced(function* (services: {
   readonly store: SessionStore["Service"]
-  readonly live: Effect.Success<typeof makeLiveSessions>
+  readonly live: Effect.Success<ReturnType<typeof makeLiveSessions>>
   readonly locks: Locks["Service"]
   readonly tasks: TaskManager["Service"]
   readonly tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
@@ -59,7 +59,9 @@ export const watchSessions = Effect.fnUntraced(function* (services: {
   }
 
   const round = Effect.gen(function* () {
-    const all = yield* Effect.forEach(yield* tenants, (tenant) => store.list(tenant))
+    const served = yield* tenants
+    yield* live.serveOnly(served)
+    const all = yield* Effect.forEach(served, (tenant) => store.list(tenant))
     const now = yield* Clock.currentTimeMillis
     yield* Effect.forEach(
       all.flat().filter(({ kind }) => kind === "user"),

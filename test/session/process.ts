@@ -1,7 +1,7 @@
 /** Sessions as one process has them, beside others or alone; for tests of it and for processes that are one. */
 import { randomBytes } from "node:crypto"
 import { Effect, Layer, Redacted } from "effect"
-import { defaultTenant } from "../../src/domain/Ids.ts"
+import { defaultTenant, type TenantId } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
 import { Locks } from "../../src/lock/Locks.ts"
@@ -30,12 +30,14 @@ const soleLocks = Layer.unwrap(Effect.map(makeMemoryStore, locksOf))
 export const process = (
   users: Layer.Layer<UserClient>,
   options: {
+    /** Those that are served. */
+    readonly tenants?: Effect.Effect<ReadonlyArray<TenantId>>
     readonly replica?: string
     readonly locks?: typeof soleLocks
     readonly masterKey?: typeof masterKey
   } = {}
 ) =>
-  SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }).pipe(
+  SessionManager.layer({ tenants: options.tenants ?? Effect.succeed([defaultTenant]) }).pipe(
     Layer.provideMerge(Layer.mergeAll(SessionSecrets.layer, SessionEvents.layer, TaskManager.layer)),
     Layer.provideMerge(
       Layer.mergeAll(
