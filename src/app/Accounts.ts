@@ -1,9 +1,13 @@
-/** Telegram sessions of every tenant, and the Layers that log people's own accounts in and keep them. */
+/** Telegram sessions of every tenant: the Layers that log people's own accounts in, keep them, and know what they follow. */
 import { hostname } from "node:os"
 import { Effect, Layer } from "effect"
 import type { TenantId } from "../domain/Ids.ts"
 import type { Tenant } from "../domain/Tenant.ts"
 import { localUrl } from "../ops/HttpServer.ts"
+import { AccountFiles } from "../session/AccountFiles.ts"
+import { ChatFollows } from "../session/ChatFollows.ts"
+import { FollowStore } from "../session/FollowStore.ts"
+import { KnownAccounts } from "../session/KnownAccounts.ts"
 import { LoginLinks } from "../session/LoginLinks.ts"
 import { SessionEvents } from "../session/SessionEvents.ts"
 import { SessionManager } from "../session/SessionManager.ts"
@@ -31,6 +35,11 @@ export const loginLinks = Layer.unwrap(
   })
 )
 
-export const accounts = Layer.unwrap(
+const manager = Layer.unwrap(
   Effect.map(Tenants, ({ list }) => SessionManager.layer({ tenants: Effect.map(list, served) }))
 ).pipe(Layer.provideMerge(SessionSecrets.layer), Layer.provide(MtcuteClient.layer))
+
+export const accounts = Layer.merge(ChatFollows.layer, AccountFiles.layer).pipe(
+  Layer.provideMerge(Layer.merge(FollowStore.layer, KnownAccounts.layer)),
+  Layer.provideMerge(manager)
+)

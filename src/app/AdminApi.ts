@@ -5,6 +5,7 @@ import { adminOnly } from "../ops/HttpApi.ts"
 import { AdminApi } from "./admin/Api.ts"
 import { appsHandlers } from "./admin/AppsHandlers.ts"
 import { auditHandlers } from "./admin/AuditHandlers.ts"
+import { followsHandlers } from "./admin/FollowsHandlers.ts"
 import { invitesHandlers } from "./admin/InvitesHandlers.ts"
 import { limitsHandlers } from "./admin/LimitsHandlers.ts"
 import { outboxHandlers } from "./admin/OutboxHandlers.ts"
@@ -27,7 +28,8 @@ export const adminRoutes = Layer.mergeAll(
       auditHandlers,
       tasksHandlers,
       outboxHandlers,
-      sessionsHandlers
+      sessionsHandlers,
+      followsHandlers
     ]),
     Layer.provide([adminOnly, refusing])
   ),

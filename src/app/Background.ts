@@ -1,4 +1,4 @@
-/** What runs without being asked: the bots, the git copies, the clearing of old rows. */
+/** What runs without being asked: the bots, the followed chats, the git copies, the clearing of old rows. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer, Schedule } from "effect"
 import * as Purge from "../conversation/Purge.ts"
@@ -6,7 +6,9 @@ import * as RepositoryNotices from "../conversation/RepositoryNotices.ts"
 import { commandNames, texts } from "../conversation/Texts.ts"
 import { defaultTenant, type TenantId } from "../domain/Ids.ts"
 import { languages } from "../domain/Language.ts"
+import { Blobs } from "../knowledge/Blobs.ts"
 import { BotFleet } from "../session/BotFleet.ts"
+import { FollowFleet } from "../session/FollowFleet.ts"
 import { Directory, enabledTenants } from "../store/Directory.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { TaskManager } from "../task/TaskManager.ts"
@@ -28,14 +30,19 @@ const menus = languages.map((language) => ({
 /** How long it is known which updates were handled. */
 const remembered = "30 days"
 
+/** No file is on its way for so long. */
+const unfinished = "1 day"
+
 const owner = { tenant: defaultTenant }
 
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { dataDir } = yield* AppConfig
+    const blobs = yield* Blobs
     const callbacks = yield* Callbacks
     const directory = yield* Directory
     const fleet = yield* BotFleet
+    const follows = yield* FollowFleet
     const handled = yield* HandledUpdates
     const invites = yield* Invites
     const outbox = yield* Outbox
@@ -47,6 +54,7 @@ export const layer = Layer.effectDiscard(
         .pipe(
           Effect.andThen(callbacks.purge(tenant, Purge.kept)),
           Effect.andThen(invites.purge(tenant, Purge.kept)),
+          Effect.andThen(blobs.purge(tenant, unfinished)),
           Effect.andThen(handled.forget(tenant, remembered))
         )
 
@@ -97,6 +105,16 @@ export const layer = Layer.effectDiscard(
         restart: backoff
       },
       fleet.follow(menus)
+    )
+    yield* tasks.start(
+      {
+        id: "follows",
+        kind: "follows",
+        description: "Has the chats of people's accounts followed, as they are chosen",
+        owner,
+        restart: backoff
+      },
+      follows.follow
     )
     // Before those that run the bots end them: it would start them again.
     yield* Effect.addFinalizer(() => Effect.catchTag(tasks.stop("bots"), "TaskUnknown", Effect.die))

@@ -24,6 +24,7 @@ import { Apps } from "../session/Apps.ts"
 import { BotFleet } from "../session/BotFleet.ts"
 import { BotRunner } from "../session/BotRunner.ts"
 import { BotSessions } from "../session/BotSessions.ts"
+import { FollowFleet } from "../session/FollowFleet.ts"
 import { Replicas } from "../session/Replicas.ts"
 import * as StoredBots from "../session/StoredBots.ts"
 import { Vault } from "../session/Vault.ts"
@@ -198,7 +199,7 @@ const receiving = configured(({ telegram: { webhook } }) =>
   webhook === undefined ? Intake.layer : WebhookIntake.layer(webhook)
 )
 
-const intake = BotFleet.layer.pipe(
+const intake = Layer.merge(BotFleet.layer, FollowFleet.layer).pipe(
   Layer.provideMerge(BotRunner.layer),
   Layer.provide(BotSessions.layer),
   Layer.provideMerge(receiving),
@@ -216,8 +217,8 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(Sandbox.doors),
     Layer.provideMerge(Readiness.layer),
     Layer.provideMerge(Background.layer),
-    Layer.provideMerge(Layer.merge(intake, accounts)),
-    Layer.provideMerge(conversations),
+    Layer.provideMerge(intake),
+    Layer.provideMerge(Layer.provideMerge(conversations, accounts)),
     Layer.provideMerge(TaskManager.layer),
     Layer.provideMerge(permission),
     Layer.provideMerge(outbound),

@@ -1,5 +1,6 @@
 /** What came with a message, as Markdown: pictures shown, files linked, everything else said in a line. */
 import type { Attachment, MediaFile } from "../domain/IncomingMessage.ts"
+import { downloadLimit } from "../telegram/Download.ts"
 import { escapeText } from "./MarkdownEscape.ts"
 import type { FileState } from "./Media.ts"
 import type { NoteWords } from "./NoteWords.ts"
@@ -73,8 +74,10 @@ const fileLine = (attachment: FileAttachment, state: FileState, words: NoteWords
       if (attachment._tag === "Photo" || pictures.has(file.mime ?? "")) return `![${name}](${path})`
       return `${icons[attachment._tag]} [${name}](${path})${more(...details(file, words))}`
     }
-    case "TooLarge":
-      return `${icons[attachment._tag]} ${name}${more(...details(file, words), words.tooLarge(shownSize(state.limit, words)))}`
+    case "TooLarge": {
+      const why = state.limit > downloadLimit ? words.beyond : words.tooLarge
+      return `${icons[attachment._tag]} ${name}${more(...details(file, words), why(shownSize(state.limit, words)))}`
+    }
     case "Refused":
       return `${icons[attachment._tag]} ${name}${more(...details(file, words), words.refused)}`
     case "Pending":

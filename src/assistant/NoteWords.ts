@@ -11,6 +11,8 @@ export interface NoteWords {
   /** Title of a note whose messages could only be kept as they came. */
   readonly rawTitle: string
   readonly tooLarge: (limit: string) => string
+  /** Also for an account, which is given larger ones than bots. */
+  readonly beyond: (limit: string) => string
   readonly pending: string
   readonly refused: string
   readonly poll: string
@@ -39,6 +41,7 @@ const en: NoteWords = {
   emptyMessage: "Message without text",
   rawTitle: "Messages as they came",
   tooLarge: (limit) => `not kept: Telegram gives bots files up to ${limit} only`,
+  beyond: (limit) => `not kept: larger than ${limit}`,
   pending: "not fetched yet",
   refused: "not kept: Telegram did not give the file",
   poll: "Poll",
@@ -65,6 +68,7 @@ const ru: NoteWords = {
   emptyMessage: "Сообщение без текста",
   rawTitle: "Сообщения, как они пришли",
   tooLarge: (limit) => `не сохранено: Telegram отдаёт ботам файлы только до ${limit}`,
+  beyond: (limit) => `не сохранено: больше ${limit}`,
   pending: "ещё не загружено",
   refused: "не сохранено: Telegram не отдал файл",
   poll: "Опрос",

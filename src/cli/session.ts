@@ -6,6 +6,7 @@ import { UserId } from "../domain/Ids.ts"
 import { app, tenant } from "./Arguments.ts"
 import { ask, asking, confirm, readSecret, show, showRows, yes } from "./Asking.ts"
 import { CommandRefused } from "./Connection.ts"
+import { followCommands } from "./follow.ts"
 
 const where = { tenant, app }
 
@@ -178,7 +179,9 @@ const revoke = Command.make(
 ).pipe(Command.withDescription("Log out at Telegram, and keep nothing of the session"))
 
 export const sessions = Command.make("session").pipe(
-  Command.withDescription("Telegram sessions: list, add, status, login, link, validate, revoke"),
-  Command.withSubcommands([list, add, status, login, link, validate, revoke]),
+  Command.withDescription(
+    "Telegram sessions: list, add, status, login, link, validate, revoke; and chats, following, follow, unfollow"
+  ),
+  Command.withSubcommands([list, add, status, login, link, validate, revoke, ...followCommands]),
   Command.withGlobalFlags(asking)
 )

@@ -128,17 +128,19 @@ export const told = (language: Language, sayings: ReadonlyArray<Saying>): Told =
   return { contents: all.flatMap(({ contents }) => contents), files: all.flatMap(({ files }) => files) }
 }
 
-/** The contents of an answer as outbox entries, in order. */
+/** The contents of an answer as outbox entries, in order; none where nobody is answered. */
 export const entriesOf = (
   user: UserContext,
   key: string,
   contents: ReadonlyArray<OutgoingContent>,
   first: (content: OutgoingContent) => OutboxAction = (content) => ({ _tag: "Send", content })
 ): ReadonlyArray<OutboxEntry> =>
-  contents.map((content, index) => ({
-    address: user.address,
-    botId: user.botId,
-    key: index === 0 ? key : `${key}:${index + 1}`,
-    delivery: "result",
-    action: index === 0 ? first(content) : { _tag: "Send", content }
-  }))
+  user.unanswered
+    ? []
+    : contents.map((content, index) => ({
+        address: user.address,
+        botId: user.botId,
+        key: index === 0 ? key : `${key}:${index + 1}`,
+        delivery: "result",
+        action: index === 0 ? first(content) : { _tag: "Send", content }
+      }))

@@ -173,6 +173,8 @@ export const layer = Conversation.toLayer(
         const { updateId } = update
         const finished = Effect.succeed<Aggregator.Outcome>("finished")
         if (yield* handledBefore) return finished
+        // A note that looks like a command is a note: nobody gave it to a bot.
+        const commanded = (message: IncomingMessage) => (context.unanswered ? undefined : commandOf(message))
         const ignore = (kind: string) =>
           once(kind, context, updateId, processor.ignored(context, updateId)).pipe(Effect.andThen(finished))
         const offer = (message: IncomingMessage) =>
@@ -180,7 +182,7 @@ export const layer = Conversation.toLayer(
 
         switch (update._tag) {
           case "Message": {
-            const call = commandOf(update.message)
+            const call = commanded(update.message)
             if (call === undefined) {
               if (!(yield* mayNote(context))) {
                 return once("refused", context, updateId, processor.refused(context, updateId)).pipe(
@@ -201,7 +203,7 @@ export const layer = Conversation.toLayer(
             ).pipe(Effect.andThen(finished))
           }
           case "EditedMessage": {
-            const call = commandOf(update.message)
+            const call = commanded(update.message)
             const message = call === undefined ? update.message : notedBy(update.message, call)
             // An edit does not run a command, and the command is no text of a note.
             if (message === undefined) return ignore("edit")

@@ -180,9 +180,11 @@ const make = Effect.gen(function* () {
   const announce =
     (user: UserContext, first: UpdateId, raw: boolean) =>
     (outcomes: ReadonlyArray<NoteOutcome>): Announcement => ({
-      grants: outcomes.map(({ note }) =>
-        undoGrant(user, { revision: note.revision, force: false }, `unit:${first}:${note.id}`)
-      ),
+      grants: user.unanswered
+        ? []
+        : outcomes.map(({ note }) =>
+            undoGrant(user, { revision: note.revision, force: false }, `unit:${first}:${note.id}`)
+          ),
       entries: (tokens) =>
         outcomes.flatMap(({ note, amended }, index) =>
           entriesOf(
@@ -220,30 +222,34 @@ const make = Effect.gen(function* () {
     refused: Effect.fn("MessageProcessor.refused")(refused),
     received: Effect.fn("MessageProcessor.received")(function* (user, message) {
       yield* notes.prefetch(user, message)
-      yield* react(user, message)
+      if (!user.unanswered) yield* react(user, message)
     }),
 
     opened: (user, first, quiet) =>
-      ignoring(
-        "The status message",
-        outbox.enqueueAlone(user.tenant, {
-          address: user.address,
-          botId: user.botId,
-          key: statusKey(first),
-          delivery: "chatter",
-          action: {
-            _tag: "Send",
-            content: {
-              _tag: "Text",
-              text: texts[user.language].collecting(Math.round(quiet / 1000)),
-              buttons: [[doneButton(user)]]
-            }
-          }
-        })
-      ),
+      user.unanswered
+        ? Effect.void
+        : ignoring(
+            "The status message",
+            outbox.enqueueAlone(user.tenant, {
+              address: user.address,
+              botId: user.botId,
+              key: statusKey(first),
+              delivery: "chatter",
+              action: {
+                _tag: "Send",
+                content: {
+                  _tag: "Text",
+                  text: texts[user.language].collecting(Math.round(quiet / 1000)),
+                  buttons: [[doneButton(user)]]
+                }
+              }
+            })
+          ),
 
     unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw }) {
-      if (yield* standing.mayNote(user)) return yield* typingWhile(user, noteOf(user, unit, raw))
+      const note = noteOf(user, unit, raw)
+      if (user.unanswered) return yield* note
+      if (yield* standing.mayNote(user)) return yield* typingWhile(user, note)
       // Whoever sent it was one to write notes then, and is not now.
       const key = `unit:${unit.first}`
       yield* handled.once(user, updatesOf(unit), key, () =>

@@ -22,7 +22,9 @@ export const makeStanding = Effect.gen(function* () {
 
   return {
     roleOf,
-    mayNote: (user: UserContext) => Effect.map(roleOf(user), (role) => mayAs(role, "member")),
+    /** Of an account its follower decides: what is not to be noted any more is not handed on. */
+    mayNote: (user: UserContext) =>
+      user.unanswered ? Effect.succeed(true) : Effect.map(roleOf(user), (role) => mayAs(role, "member")),
 
     /** Tells a reader that they may only look: once in a while, or in the place of a status message, each time. */
     tellReader: Effect.fnUntraced(function* (

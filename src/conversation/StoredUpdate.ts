@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { withoutStart } from "../domain/FormattedText.ts"
 import { AppId, BotId, ChatId, TenantId } from "../domain/Ids.ts"
 import { IncomingMessage, type IncomingUpdate } from "../domain/IncomingMessage.ts"
+import { isOfAccount } from "../telegram/AccountMessage.ts"
 import { type ConversationRef, conversationOf } from "../telegram/UpdateDecoder.ts"
 import type { CommandCall } from "./MessageProcessor.ts"
 import { type UserContext, userContext } from "./UserContext.ts"
@@ -42,7 +43,8 @@ export const entityId = (bot: Pick<StoredUpdate, "tenant" | "app">, update: Inco
 export const userOf = (stored: StoredUpdate, update: IncomingUpdate): UserContext => {
   const { chat, thread, sender } = placeOf(update)
   const { tenant, app, botId } = stored
-  return userContext({ tenant, app, botId, chat: chat.id, thread, sender: sender.id }, sender)
+  const key = { tenant, app, botId, chat: chat.id, thread, sender: sender.id }
+  return userContext(key, sender, { unanswered: isOfAccount(stored.raw) })
 }
 
 /** `/name@bot argument`; the name of a command is at most 32 of a-z, 0-9 and `_` (Bot API). */

@@ -25,6 +25,8 @@ export interface ConversationKey {
 }
 
 export interface UserContext extends ConversationKey {
+  /** What comes in is of the person's own account: they did not write to a bot, and none answers. */
+  readonly unanswered: boolean
   readonly language: Language
   readonly author: Author
   readonly address: Address
@@ -34,8 +36,13 @@ export interface UserContext extends ConversationKey {
 /** An address nobody can receive mail at (RFC 2606), the same for a person for ever. */
 const emailOf = (sender: number): string => `${sender}@telegram.invalid`
 
-export const userContext = (key: ConversationKey, sender: Sender): UserContext => ({
+export const userContext = (
+  key: ConversationKey,
+  sender: Sender,
+  { unanswered = false }: { readonly unanswered?: boolean } = {}
+): UserContext => ({
   ...key,
+  unanswered,
   language: languageOf(sender.language),
   author: { name: sender.name, email: emailOf(sender.id) },
   address: new Address({

@@ -1,6 +1,6 @@
 /** Content-addressed bytes of a tenant: note texts and media. */
-import { createHash } from "node:crypto"
-import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
+import { createHash, randomUUID } from "node:crypto"
+import { Clock, Context, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { BlobHash, type TenantId } from "../domain/Ids.ts"
 import { TenantScope } from "../store/TenantScope.ts"
@@ -11,6 +11,11 @@ export class Blobs extends Context.Service<
   {
     /** Stores the bytes under their SHA-256; storing them again changes nothing. Joins a transaction. */
     readonly put: (tenant: TenantId, bytes: Uint8Array) => Effect.Effect<BlobHash, SqlError.SqlError>
+    /** As `put`, holding no more than a few megabytes of it. Not in a transaction: the bytes may take their time. */
+    readonly putStream: <E>(
+      tenant: TenantId,
+      bytes: Stream.Stream<Uint8Array, E>
+    ) => Effect.Effect<BlobHash, E | SqlError.SqlError>
     /** As `put`, for several small ones in one statement; the hashes in the same order. */
     readonly putAll: (
       tenant: TenantId,
@@ -26,6 +31,8 @@ export class Blobs extends Context.Service<
       tenant: TenantId,
       hashes: ReadonlyArray<BlobHash>
     ) => Effect.Effect<ReadonlyMap<BlobHash, number>, SqlError.SqlError>
+    /** Removes what is left of streams that broke off longer ago than `age`. */
+    readonly purge: (tenant: TenantId, age: Duration.Input) => Effect.Effect<void, SqlError.SqlError>
     /** The bytes in chunks, each read when it is asked for; none of a blob that is missing. */
     readonly read: (tenant: TenantId, hash: BlobHash) => Stream.Stream<Uint8Array, SqlError.SqlError>
   }
@@ -74,16 +81,91 @@ const make = Effect.gen(function* () {
       )
     )
 
+  const put = Effect.fn("Blobs.put")(function* (tenant: TenantId, bytes: Uint8Array) {
+    const hash = hashOf(bytes)
+    yield* scope.transaction(
+      tenant,
+      (sql) => sql`
+        INSERT INTO blobs (tenant_id, hash, bytes) VALUES (${tenant}, ${hash}, ${bytes})
+        ON CONFLICT DO NOTHING`
+    )
+    return hash
+  })
+
+  const putPiece = (tenant: TenantId, upload: string, nth: number, bytes: Uint8Array) =>
+    scope.transaction(
+      tenant,
+      (sql) => sql`
+        INSERT INTO blob_pieces (tenant_id, upload, nth, bytes) VALUES (${tenant}, ${upload}, ${nth}::int, ${bytes})`
+    )
+  const forget = (tenant: TenantId, upload: string) =>
+    scope.transaction(
+      tenant,
+      (sql) => sql`DELETE FROM blob_pieces WHERE tenant_id = ${tenant} AND upload = ${upload}`
+    )
+  const join = (tenant: TenantId, upload: string, hash: BlobHash) =>
+    scope.transaction(
+      tenant,
+      (sql) => sql`
+        INSERT INTO blobs (tenant_id, hash, bytes)
+        SELECT ${tenant}, ${hash}, string_agg(bytes, ''::bytea ORDER BY nth)
+        FROM blob_pieces WHERE tenant_id = ${tenant} AND upload = ${upload}
+        ON CONFLICT DO NOTHING`
+    )
+
+  /** What fits into one piece is put as it is; of what does not the database keeps the pieces until it ends. */
+  const putStream = Effect.fn("Blobs.putStream")(function* <E>(
+    tenant: TenantId,
+    bytes: Stream.Stream<Uint8Array, E>
+  ) {
+    const upload = randomUUID()
+    const hash = createHash("sha256")
+    let waiting: Array<Uint8Array> = []
+    let length = 0
+    let pieces = 0
+    const flush = Effect.suspend(() => {
+      const whole = Buffer.concat(waiting)
+      waiting = []
+      length = 0
+      return putPiece(tenant, upload, pieces++, whole)
+    })
+    const stored = Effect.gen(function* () {
+      yield* Stream.runForEach(bytes, (some) =>
+        Effect.suspend(() => {
+          hash.update(some)
+          waiting.push(some)
+          length += some.length
+          return length < piece ? Effect.void : Effect.asVoid(flush)
+        })
+      )
+      if (pieces === 0) return yield* put(tenant, Buffer.concat(waiting))
+      if (length > 0) yield* flush
+      const name = BlobHash.make(hash.digest("hex"))
+      yield* join(tenant, upload, name)
+      return name
+    })
+    return yield* Effect.onExit(stored, () =>
+      pieces === 0
+        ? Effect.void
+        : Effect.catch(forget(tenant, upload), (error) =>
+            Effect.logDebug(
+              `Pieces of a file stay until they are removed with what crashes leave: ${error.message}`
+            )
+          )
+    )
+  })
+
   return Blobs.of({
-    put: Effect.fn("Blobs.put")(function* (tenant, bytes) {
-      const hash = hashOf(bytes)
+    put,
+    putStream,
+    purge: Effect.fn("Blobs.purge")(function* (tenant, age) {
+      const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
       yield* scope.transaction(
         tenant,
         (sql) => sql`
-          INSERT INTO blobs (tenant_id, hash, bytes) VALUES (${tenant}, ${hash}, ${bytes})
-          ON CONFLICT DO NOTHING`
+          DELETE FROM blob_pieces
+          WHERE tenant_id = ${tenant} AND stored_at < to_timestamp(${before}::float8 / 1000)`
       )
-      return hash
     }),
     putAll: Effect.fn("Blobs.putAll")(function* (tenant, all) {
       const hashes = all.map(hashOf)

@@ -65,13 +65,13 @@ const CorrespondentRow = Schema.Struct({
   chat: Int8.pipe(Schema.decodeTo(ChatId))
 })
 
-/** Ids of private chats are positive. */
+/** Ids of private chats are positive; a person's chat with themselves is none in which a bot could tell anything. */
 export const correspondent = (sql: Sql, key: KnowledgeBaseKey, path: string) =>
   Effect.map(
     decoded(CorrespondentRow)(sql`
       SELECT m.bot_id AS "botId", m.chat_id AS chat
       FROM note_members m JOIN notes n USING (tenant_id, kb, note_id)
-      WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND m.chat_id > 0
+      WHERE m.tenant_id = ${key.tenant} AND m.kb = ${key.name} AND m.chat_id > 0 AND m.chat_id <> m.bot_id
       ORDER BY n.path = ${isStorable(path) ? path : ""} DESC, m.date_s DESC
       LIMIT 1`),
     (rows) => rows[0]

@@ -15,3 +15,8 @@ export const clientLatency = Metric.histogram("session_get_client_latency_second
 export const clientsLive = Metric.gauge("session_clients_live", {
   description: "Sessions of people's accounts this process has a live client of"
 })
+/** With `told`: new, edited, history, or read again. */
+export const followedMessages = Metric.counter("session_followed_messages_total", {
+  description: "Messages of followed chats that were handed on to become notes",
+  incremental: true
+})

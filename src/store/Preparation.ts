@@ -16,6 +16,7 @@ import people from "./migrations/0007_people.ts"
 import sessions from "./migrations/0008_sessions.ts"
 import botFences from "./migrations/0009_bot_fences.ts"
 import loginLinks from "./migrations/0010_login_links.ts"
+import followedChats from "./migrations/0011_followed_chats.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -41,7 +42,8 @@ export const migrations = {
   "0007_people": people,
   "0008_sessions": sessions,
   "0009_bot_fences": botFences,
-  "0010_login_links": loginLinks
+  "0010_login_links": loginLinks,
+  "0011_followed_chats": followedChats
 }
 
 const migrationTable = "schema_migrations"

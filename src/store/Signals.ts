@@ -7,7 +7,7 @@ import { Context, Deferred, Effect, PubSub, Queue, Schedule, Stream } from "effe
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Connection } from "./DatabaseOwner.ts"
 
-/** `zapiska_directory`: a tenant or an app of it (the payload names the tenant) came, went or changed. `zapiska_people`: its members. */
+/** `zapiska_directory`: a tenant or an app of it (the payload names the tenant) came, went or changed. `zapiska_people`: its members. `zapiska_follows`: the chats a session follows. */
 const channels = [
   "zapiska_outbox",
   "zapiska_revisions",
@@ -15,7 +15,8 @@ const channels = [
   "zapiska_people",
   "zapiska_sessions",
   "zapiska_sessions_wanted",
-  "zapiska_logins_cancelled"
+  "zapiska_logins_cancelled",
+  "zapiska_follows"
 ] as const
 
 export type SignalChannel = (typeof channels)[number]

@@ -51,6 +51,8 @@ export class Limits extends Context.Service<
       updates: ReadonlyArray<IncomingUpdate>,
       since?: number
     ) => Effect.Effect<ReadonlySet<UpdateId>, SqlError.SqlError>
+    /** Whether the tenant stores all it may. */
+    readonly full: (tenant: TenantId) => Effect.Effect<boolean, SqlError.SqlError>
     readonly get: (tenant: TenantId) => Effect.Effect<TenantLimits, SqlError.SqlError>
     /** Changes those that are given, on every replica; null takes one back to the default. */
     readonly set: (
@@ -164,6 +166,13 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
     return stops
   })
 
+  const fullOf = (tenant: TenantId) =>
+    Effect.flatMap(settings.get(tenant), ({ storageBytes }) =>
+      storageBytes === undefined
+        ? Effect.succeed(false)
+        : Effect.map(Cache.get(stored, tenant), (bytes) => bytes >= storageBytes)
+    )
+
   const stopsOf = Effect.fnUntraced(function* (
     tenant: TenantId,
     user: number,
@@ -171,7 +180,7 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
     sent: ReadonlyArray<Sent>
   ) {
     const stops = new Map<UpdateId, Stop>()
-    if (limits.storageBytes !== undefined && (yield* Cache.get(stored, tenant)) >= limits.storageBytes) {
+    if (yield* fullOf(tenant)) {
       const ends = (yield* Clock.currentTimeMillis) + hour
       for (const { id, update } of sent) if (needsRoom(update)) stops.set(id, { limit: "storage", ends })
     }
@@ -235,6 +244,8 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
       }
       return new Set(stops.keys())
     }),
+
+    full: Effect.fn("Limits.full")(fullOf),
 
     get: Effect.fn("Limits.get")(read),
 

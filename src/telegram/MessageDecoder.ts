@@ -39,9 +39,9 @@ export const readSender = (message: Raw, chat: Chat): Sender | undefined => {
 }
 
 /** Public by user name; of a private channel the members can open the other form. */
-const channelLink = (chat: Chat, messageId: MessageId): string | undefined => {
+export const channelLink = (chat: Chat, messageId: MessageId): string | undefined => {
   if (chat.username !== undefined) return `https://t.me/${chat.username}/${messageId}`
-  const internal = /^-100(\d+)$/.exec(String(chat.id))?.[1]
+  const internal = /^-1000*(\d+)$/.exec(String(chat.id))?.[1]
   return internal === undefined ? undefined : `https://t.me/c/${internal}/${messageId}`
 }
 

@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { MessageId, type ThreadId, UpdateId } from "../domain/Ids.ts"
 import type { Chat, IncomingUpdate, Sender } from "../domain/IncomingMessage.ts"
+import { readAccountUpdate } from "./AccountMessage.ts"
 import { serviceField } from "./MessageContent.ts"
 import { readMessage, readSender } from "./MessageDecoder.ts"
 import {
@@ -105,6 +106,8 @@ export const decodeUpdate = (raw: unknown): IncomingUpdate => {
   const update = readRecord(raw)
   if (update === undefined) return unknown(noUpdateId, "unreadable", undefined)
   const updateId = updateIdOf(update) ?? noUpdateId
+  const ofAccount = readAccountUpdate(updateId, update)
+  if (ofAccount !== undefined) return ofAccount
   const kind = kindOf(update)
   const content = readRecord(update[kind])
   if (content === undefined) return unknown(updateId, kind, undefined)

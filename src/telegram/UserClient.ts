@@ -80,12 +80,13 @@ export const Source = Schema.Union([Schema.Literal("saved"), ChatId])
 export type Source = typeof Source.Type
 
 /** A channel or group the account is in. */
-export interface FollowableChat {
-  readonly id: ChatId
-  readonly kind: "channel" | "group"
-  readonly title: string
-  readonly username?: string
-}
+export const FollowableChat = Schema.Struct({
+  id: ChatId,
+  kind: Schema.Literals(["channel", "group"]),
+  title: Schema.String,
+  username: Schema.optionalKey(Schema.String)
+})
+export type FollowableChat = typeof FollowableChat.Type
 
 export const UserUpdate = Schema.Union([
   Schema.TaggedStruct("Message", {

@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Media } from "../../src/assistant/Media.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
+import { AccountFiles } from "../../src/session/AccountFiles.ts"
 import { BotPort, BotRecorder, Refused, TooLarge, Unavailable } from "../../src/telegram/BotPort.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { messageOf } from "./messages.ts"
@@ -15,6 +16,7 @@ const fileId = "p"
 const fileUniqueId = "unique p"
 
 const layer = Media.layer.pipe(
+  Layer.provide(Layer.mock(AccountFiles, { sent: () => Effect.succeedNone })),
   Layer.provideMerge(BotPort.layerRecording),
   Layer.provideMerge(Blobs.layer),
   Layer.provide(TestDatabase.layer)

@@ -19,6 +19,7 @@ import type { UnitMember } from "../../src/domain/Note.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { RevisionLog } from "../../src/knowledge/RevisionLog.ts"
+import { AccountFiles } from "../../src/session/AccountFiles.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { BotPort, BotRecorder, Unavailable } from "../../src/telegram/BotPort.ts"
 import { Callbacks } from "../../src/telegram/Callbacks.ts"
@@ -82,6 +83,7 @@ const outbox = Layer.effect(
 export const layer = NoteCreation.layer.pipe(
   Layer.provide(MediaRetry.layer),
   Layer.provide(Media.layer),
+  Layer.provide(Layer.mock(AccountFiles, { sent: () => Effect.succeedNone })),
   Layer.provide(WorkflowEngine.layerMemory),
   Layer.provideMerge(outbox),
   Layer.provideMerge(Announced.layer),

@@ -160,6 +160,8 @@ it.live(
 const elsewhere: Readonly<Record<string, string>> = {
   BotPort: "test/telegram/BotPort.test.ts",
   Bots: "test/session/Apps.test.ts",
+  ChatFollows: "test/session/ChatFollows.test.ts",
+  KnownAccounts: "test/session/ChatFollows.test.ts",
   BotFleet: "test/session/BotFleet.test.ts",
   BotRunner: "test/session/BotRunner.test.ts",
   Directory: "test/store/TenantScope.test.ts",

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Clock, Effect, type Scope } from "effect"
 import type { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import type { DataCentre } from "../../src/telegram/UserClient.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const withFailpoint = fileURLToPath(new URL("./failpointProcess.ts", import.meta.url))
@@ -72,6 +73,8 @@ export interface ApplicationOptions {
   readonly webhookSecret?: string
   /** Kills itself with -9 when it gets to this place for the `count`th time. */
   readonly failpoint?: { readonly name: string; readonly count: number }
+  /** The Telegram of people's accounts. */
+  readonly dataCentre?: DataCentre
 }
 
 const ending = (child: ChildProcess, since: number): Effect.Effect<Ended> =>
@@ -91,11 +94,12 @@ const ending = (child: ChildProcess, since: number): Effect.Effect<Ended> =>
 /** Starts the process; it is killed with the scope. Does not wait until it is ready. */
 export const launch = Effect.fnUntraced(function* (options: ApplicationOptions) {
   const port = yield* freePort
-  const { emulator, failpoint } = options
+  const { dataCentre, emulator, failpoint } = options
+  const plain = failpoint === undefined && dataCentre === undefined
   const output: Array<string> = []
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const started = spawn(process.execPath, failpoint === undefined ? [main, "start"] : [withFailpoint], {
+      const started = spawn(process.execPath, plain ? [main, "start"] : [withFailpoint], {
         cwd: options.dataDir,
         stdio: ["ignore", "pipe", "pipe"],
         env: {
@@ -122,6 +126,7 @@ export const launch = Effect.fnUntraced(function* (options: ApplicationOptions) 
                 TELEGRAM_WEBHOOK_SECRET: options.webhookSecret
               }),
           ...(failpoint === undefined ? {} : { FAILPOINT: `${failpoint.name}:${failpoint.count}` }),
+          ...(dataCentre === undefined ? {} : { DATA_CENTRE: JSON.stringify(dataCentre) }),
           ...options.env
         }
       })

@@ -71,18 +71,8 @@ const noteOf = (path: string, text: string): NoteFile => {
   }
 }
 
-const make = Effect.fnUntraced(function* (
-  env: ApplicationOptions["env"],
-  options: Pick<ApplicationOptions, "webhookSecret">
-) {
-  const emulator = yield* BotApiEmulator
-  const dataDir = yield* temporaryDirectory
-  const application = yield* start({
-    ...options,
-    dataDir,
-    emulator,
-    env: { NOTE_WINDOW: "2 seconds", NOTE_WINDOW_MAX: "20 seconds", ...env }
-  })
+/** The committed notes of the first tenant, as their owner has them. */
+export const reading = (dataDir: string): Pick<Assistant["Service"], "git" | "gitBytes" | "notes"> => {
   const repository = join(dataDir, "kb", "default", "notes")
   const gitBytes = (...args: ReadonlyArray<string>) =>
     Effect.callback<Buffer>((resume) => {
@@ -116,7 +106,22 @@ const make = Effect.fnUntraced(function* (
         .filter((note) => note.chat === chat)
         .sort((a, b) => Math.min(...a.messages) - Math.min(...b.messages))
     })
-  return Assistant.of({ application, dataDir, gitBytes, git, notes })
+  return { gitBytes, git, notes }
+}
+
+const make = Effect.fnUntraced(function* (
+  env: ApplicationOptions["env"],
+  options: Pick<ApplicationOptions, "webhookSecret">
+) {
+  const emulator = yield* BotApiEmulator
+  const dataDir = yield* temporaryDirectory
+  const application = yield* start({
+    ...options,
+    dataDir,
+    emulator,
+    env: { NOTE_WINDOW: "2 seconds", NOTE_WINDOW_MAX: "20 seconds", ...env }
+  })
+  return Assistant.of({ application, dataDir, ...reading(dataDir) })
 })
 
 /** Somebody new; a private chat's id is the person's. */

@@ -11,7 +11,11 @@ import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
+import { ChatFollows } from "../../src/session/ChatFollows.ts"
+import { FollowStore } from "../../src/session/FollowStore.ts"
+import { KnownAccounts } from "../../src/session/KnownAccounts.ts"
 import { LoginLinks } from "../../src/session/LoginLinks.ts"
+import { SessionEvents } from "../../src/session/SessionEvents.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
@@ -58,7 +62,10 @@ const bots = Layer.unwrap(
 
 const links = LoginLinks.layer({ base: "https://notes.example" })
 
-const sessions = Layer.merge(SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) }), links).pipe(
+const sessions = Layer.merge(ChatFollows.layer, links).pipe(
+  Layer.provide(Layer.merge(FollowStore.layer, KnownAccounts.layer)),
+  Layer.provide(SessionEvents.layer),
+  Layer.provideMerge(SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) })),
   Layer.provideMerge(SessionSecrets.layer),
   Layer.provide(LocksMemory.layer),
   Layer.provide(Fences.layer)
@@ -94,6 +101,7 @@ export const nothingBehind = Layer.mergeAll(
   Layer.mock(Apps, {}),
   Layer.mock(Audit, {}),
   Layer.mock(BotPort, {}),
+  Layer.mock(ChatFollows, {}),
   Layer.mock(Bots, {}),
   Layer.mock(Invites, {}),
   Layer.mock(Limits, {}),

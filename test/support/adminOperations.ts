@@ -28,7 +28,8 @@ export const examplePlaces: Readonly<Record<string, string>> = {
   tenant: "acme",
   app: "helper",
   user: "7",
-  invite: "i7"
+  invite: "i7",
+  chat: "saved"
 }
 
 export const filled = ({ path }: Operation, places: Readonly<Record<string, string>> = examplePlaces) =>
@@ -53,7 +54,8 @@ export const payloads = (token: string): Readonly<Record<string, Schema.Json>> =
   },
   "POST /api/tenants/{tenant}/sessions/{app}/login": {},
   "POST /api/tenants/{tenant}/sessions/{app}/login/code": { code: "12345" },
-  "POST /api/tenants/{tenant}/sessions/{app}/login/password": { password: "guessed" }
+  "POST /api/tenants/{tenant}/sessions/{app}/login/password": { password: "guessed" },
+  "POST /api/tenants/{tenant}/sessions/{app}/follows": { chat: "saved" }
 })
 
 /** What `operation` takes, or nothing. */

@@ -7,6 +7,7 @@ import { AdminOnly } from "../../ops/HttpApi.ts"
 import { version } from "../version.ts"
 import { AppsGroup } from "./AppsGroup.ts"
 import { AuditGroup } from "./AuditGroup.ts"
+import { FollowsGroup } from "./FollowsGroup.ts"
 import { InvitesGroup } from "./InvitesGroup.ts"
 import { LimitsGroup } from "./LimitsGroup.ts"
 import { OutboxGroup } from "./OutboxGroup.ts"
@@ -31,7 +32,8 @@ export class AdminApi extends HttpApi.make("zapiska")
     AuditGroup,
     TasksGroup,
     OutboxGroup,
-    SessionsGroup
+    SessionsGroup,
+    FollowsGroup
   )
   .middleware(Refusing)
   // The one door, around everything there is.

@@ -59,7 +59,7 @@ const payloadsOf = (
 const take = Effect.fnUntraced(function* (party: Party, step: Step, foreign: string) {
   const own = party.invites[Number(step.invite) % Math.max(1, party.invites.length)]
   const invite = step.invite === "foreign" ? foreign : (own ?? "none")
-  const places = { tenant: party.tenant, app: step.app, user: String(step.user), invite }
+  const places = { tenant: party.tenant, app: step.app, user: String(step.user), invite, chat: "saved" }
   const answer = yield* call(
     step.operation.method,
     filled(step.operation, places),

@@ -11,6 +11,7 @@ import { RevisionLog } from "../../../src/knowledge/RevisionLog.ts"
 import { Fences } from "../../../src/lock/Fences.ts"
 import { Scrubber } from "../../../src/ops/Scrub.ts"
 import { Apps } from "../../../src/session/Apps.ts"
+import { FollowStore } from "../../../src/session/FollowStore.ts"
 import { SessionSecrets } from "../../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../../src/session/SessionStore.ts"
 import { Vault } from "../../../src/session/Vault.ts"
@@ -50,6 +51,7 @@ export const world = Layer.mergeAll(
     Layer.provideMerge(BotPort.layerRecording)
   ),
   SessionSecrets.layer.pipe(Layer.provide([Scrubber.layer, Vault.layer({ masterKey: key })])),
+  FollowStore.layer.pipe(Layer.provide(Audit.layer)),
   HandledUpdates.layer,
   Undelivered.layer,
   Callbacks.layer,

@@ -9,6 +9,7 @@ import { KnowledgeBase } from "../../../src/knowledge/KnowledgeBase.ts"
 import { RevisionLog } from "../../../src/knowledge/RevisionLog.ts"
 import { accept, Fences } from "../../../src/lock/Fences.ts"
 import { Apps } from "../../../src/session/Apps.ts"
+import { FollowStore } from "../../../src/session/FollowStore.ts"
 import { SessionSecrets } from "../../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../../src/session/SessionStore.ts"
 import { Vault } from "../../../src/session/Vault.ts"
@@ -27,6 +28,7 @@ import { decodeUpdate } from "../../../src/telegram/UpdateDecoder.ts"
 import { encode, idOf, member } from "../../knowledge/Harness.ts"
 import { messageUpdate } from "../../telegram/updates.ts"
 import {
+  type Ask,
   anybodys,
   app,
   bot,
@@ -36,6 +38,7 @@ import {
   type Command,
   dispatched,
   drafted,
+  followed,
   give,
   kb,
   lock,
@@ -56,9 +59,26 @@ import {
   user
 } from "./things.ts"
 
+/** Of a session there is. */
+const follow = (ask: Ask) =>
+  SessionStore.use((it) => it.add(session(ask), { kind: "user", apiKeyAlias: says(ask) })).pipe(
+    Effect.catchTag("SessionExists", () => Effect.void),
+    Effect.andThen(
+      FollowStore.use((it) =>
+        it.follow(
+          session(ask),
+          { account: user(ask), source: "saved", title: says(ask), since: ask.y },
+          "admin"
+        )
+      )
+    )
+  )
+
 export const commands: Readonly<Record<string, Command>> = {
   "Blobs.put": (ask) => Blobs.use((it) => it.put(ask.tenant, bytes(ask))),
   "Blobs.putAll": (ask) => Blobs.use((it) => it.putAll(ask.tenant, [bytes(ask), encode("the same for all")])),
+  "Blobs.putStream": (ask) => Blobs.use((it) => it.putStream(ask.tenant, Stream.make(bytes(ask)))),
+  "Blobs.purge": (ask) => Blobs.use((it) => it.purge(ask.tenant, "1 millis")),
   "Blobs.get": (ask) => Blobs.use((it) => it.get(ask.tenant, anybodys)),
   "Blobs.sizes": (ask) => Blobs.use((it) => it.sizes(ask.tenant, anybodys)),
   "Blobs.read": (ask) =>
@@ -268,6 +288,17 @@ export const commands: Readonly<Record<string, Command>> = {
   "SessionStore.note": (ask) =>
     SessionStore.use((it) => it.note(session(ask), { actor: "system" }, { error: says(ask) })),
   "SessionStore.remove": (ask) => SessionStore.use((it) => it.remove(session(ask))),
+  "FollowStore.follow": follow,
+  "FollowStore.unfollow": (ask) =>
+    Effect.andThen(
+      follow(ask),
+      FollowStore.use((it) => it.unfollow(session(ask), "saved", "admin"))
+    ),
+  "FollowStore.list": (ask) => FollowStore.use((it) => it.list(session(ask))),
+  "FollowStore.sessions": (ask) => FollowStore.use((it) => it.sessions(ask.tenant)),
+  "FollowStore.advance": (ask) =>
+    FollowStore.use((it) => it.advance(followed(ask), MessageId.make(100 + ask.y))),
+  "FollowStore.trouble": (ask) => FollowStore.use((it) => it.trouble(followed(ask), says(ask))),
   "SessionSecrets.credentials": (ask) =>
     Effect.flatMap(
       SessionStore.use((it) => it.get(session(ask))),

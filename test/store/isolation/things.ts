@@ -7,6 +7,7 @@ import {
   BotId,
   ChatId,
   KnowledgeBaseName,
+  MessageId,
   type TenantId,
   UpdateId,
   UserId
@@ -141,6 +142,14 @@ export const token = (ask: Ask) => {
 export const app = (ask: Ask) => ({ tenant: ask.tenant, app: AppId.make(`app-${ask.x}`) })
 export const secret = (ask: Ask) => ({ kind: "api-key" as const, alias: `alias-${ask.x}` })
 export const session = (ask: Ask) => ({ tenant: ask.tenant, app: AppId.make(`mine-${ask.x}`) })
+export const followed = (ask: Ask) => ({
+  ...session(ask),
+  account: user(ask),
+  source: "saved" as const,
+  title: says(ask),
+  since: ask.y,
+  lastMessage: MessageId.make(0)
+})
 export const role = ({ x }: Ask) => (["owner", "member", "reader"] as const)[x % 3]!
 export const sender = (ask: Ask) => ({
   id: user(ask),

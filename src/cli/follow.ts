@@ -1,0 +1,97 @@
+/** `zapiska session chats | following | follow | unfollow`: which chats of an account become notes. */
+import { Effect, Option, Schema, SchemaTransformation } from "effect"
+import { Command, Flag } from "effect/cli"
+import { ChatName } from "../domain/ChatName.ts"
+import { app, argument, flag, tenant } from "./Arguments.ts"
+import { ask, show, showRows } from "./Asking.ts"
+
+const where = { tenant, app }
+const chat = argument(
+  "chat",
+  ChatName,
+  "saved for Saved Messages, or a channel or group: its id, or its name as @news"
+)
+
+const day = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10)
+
+/** A day as people write it, as the second it begins in (UTC). */
+const Day = Schema.String.check(
+  Schema.makeFilter((typed) =>
+    /^\d{4}-\d\d-\d\d$/.test(typed) && !Number.isNaN(Date.parse(typed))
+      ? undefined
+      : "a day such as 2026-01-31"
+  )
+).pipe(
+  Schema.decodeTo(
+    Schema.Int,
+    SchemaTransformation.transform({
+      decode: (typed: string) => Math.max(0, Date.parse(typed) / 1000),
+      encode: day
+    })
+  )
+)
+
+const chats = Command.make(
+  "chats",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const found = yield* ask((client) => client.follows.chats({ params }))
+    yield* showRows(found, {
+      columns: ["id", "kind", "name", "title"],
+      row: ({ id, kind, title, username }) => ({
+        id: String(id),
+        kind,
+        name: username === undefined ? "" : `@${username}`,
+        title
+      }),
+      none: "The account is in no channel or group; `saved` can be followed"
+    })
+  })
+).pipe(Command.withDescription("The channels and groups an account is in"))
+
+const following = Command.make(
+  "following",
+  where,
+  Effect.fnUntraced(function* (params) {
+    const found = yield* ask((client) => client.follows.list({ params }))
+    yield* showRows(found, {
+      columns: ["chat", "title", "since", "last message", "taken", "error"],
+      row: ({ lastError, lastMessage, since, source, takenAt, title }) => ({
+        chat: String(source),
+        title,
+        since: day(since),
+        "last message": String(lastMessage),
+        taken: takenAt === undefined ? "" : new Date(takenAt).toISOString().slice(0, 19).replace("T", " "),
+        error: lastError ?? ""
+      }),
+      none: `Nothing is followed; choose: zapiska session follow ${params.tenant} ${params.app} saved`
+    })
+  })
+).pipe(Command.withDescription("The chats of an account that become notes, and how far each is taken"))
+
+const follow = Command.make(
+  "follow",
+  {
+    ...where,
+    chat,
+    since: flag("since", Day, "From this day on (UTC), such as 2026-01-31; from now on without it").pipe(
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function* ({ chat, since, ...params }) {
+    const payload = { chat, ...(Option.isNone(since) ? {} : { since: since.value }) }
+    const followed = yield* ask((client) => client.follows.follow({ params, payload }))
+    yield* show(followed, `${followed.title} becomes notes from ${day(followed.since)} on`)
+  })
+).pipe(Command.withDescription("Make notes of Saved Messages, a channel or a group of an account"))
+
+const unfollow = Command.make(
+  "unfollow",
+  { ...where, chat },
+  Effect.fnUntraced(function* (params) {
+    yield* ask((client) => client.follows.unfollow({ params }))
+    yield* show({ ...params }, `${params.chat} is followed no longer; the notes made of it stay`)
+  })
+).pipe(Command.withDescription("Make no more notes of a chat"))
+
+export const followCommands = [chats, following, follow, unfollow] as const
