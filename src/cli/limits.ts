@@ -1,6 +1,7 @@
 /** `zapiska limits`: how much a tenant and each of its people may send and store. */
 import { Effect, Option, Schema, SchemaTransformation } from "effect"
 import { Command, Flag } from "effect/cli"
+import type { LimitsView } from "../app/admin/LimitsGroup.ts"
 import type { TenantLimits } from "../domain/TenantLimits.ts"
 import { flag, tenant } from "./Arguments.ts"
 import { ask, asking, show } from "./Asking.ts"
@@ -37,10 +38,13 @@ const count = limit(/^(default|[1-9]\d{0,8})$/, "a whole number above 0, or `def
 const size = limit(/^(default|[1-9]\d{0,5} ?[MGT]B)$/, "a size such as `500 MB` or `10 GB`, or `default`")
 
 /** Their values, those of the installation where the tenant has none of its own. */
-const told = (limits: TenantLimits) =>
+const told = ({ defaults, ...own }: LimitsView) =>
   table(
     ["limit", "value"],
-    names.map((name) => ({ limit: words[name], value: limits[name]?.toString() ?? "default" }))
+    names.map((name) => ({
+      limit: words[name],
+      value: own[name]?.toString() ?? `${defaults[name] ?? "none"} (default)`
+    }))
   )
 
 const showOne = Command.make(

@@ -8,7 +8,7 @@ import { AppId, BotId, type TenantId } from "../domain/Ids.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
-import { Tenants, type TenantUnknown } from "../store/Tenants.ts"
+import { present, Tenants, type TenantUnknown } from "../store/Tenants.ts"
 import type { BotKey } from "../telegram/BotPort.ts"
 import { Bots, botIdOf, tokenShape } from "../telegram/Bots.ts"
 import { GrammyApi } from "../telegram/GrammyApi.ts"
@@ -184,9 +184,7 @@ const make = Effect.fnUntraced(function* ({ apiRoot }: { readonly apiRoot?: stri
       const kept = yield* scope
         .transaction(tenant, (sql) =>
           Effect.gen(function* () {
-            // Whoever removes it meanwhile is waited for, and holds up nothing that only uses it.
-            yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR KEY SHARE`
-            yield* tenants.get(tenant)
+            yield* present(sql, tenant)
             const shared =
               yield* sql`SELECT 1 FROM apps WHERE tenant_id = ${tenant} AND api_key_alias = ${alias}
               AND app <> ${app}`

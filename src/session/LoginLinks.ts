@@ -13,7 +13,7 @@ import { AlreadyAuthorized, CredentialsMissing, NotAnAccount } from "./SessionEr
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 import type { SessionRow } from "./SessionRow.ts"
 import { isLoggedIn } from "./SessionState.ts"
-import { SessionStore, type SessionUnknown } from "./SessionStore.ts"
+import { SessionStore, SessionUnknown } from "./SessionStore.ts"
 import { Vault } from "./Vault.ts"
 
 /** What a link is for. */
@@ -162,7 +162,9 @@ const make = Effect.fnUntraced(function* (base: string) {
         yield* store.add(key, { kind: "user", apiKeyAlias: credentials.alias, expected: person }).pipe(
           Effect.andThen(audit.record({ tenant, actor, action: "session.added", subject: key.app })),
           // They asked twice at once: it is theirs all the same.
-          Effect.catchTag("SessionExists", () => Effect.void)
+          Effect.catchTag("SessionExists", () => Effect.void),
+          // Removed since they asked.
+          Effect.catchTag("TenantUnknown", () => Effect.fail(new SessionUnknown(key)))
         )
         return yield* create(key, actor)
       })

@@ -19,6 +19,7 @@ import type { TenantId } from "../domain/Ids.ts"
 import { Lease, Locks } from "../lock/Locks.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import type { TenantUnknown } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { UserClient } from "../telegram/UserClient.ts"
 import { makeLiveSessions } from "./LiveSessions.ts"
@@ -53,7 +54,7 @@ export class SessionManager extends Context.Service<
     readonly add: (
       key: SessionKey,
       session: NewSession
-    ) => Effect.Effect<void, SessionExists | SqlError.SqlError>
+    ) => Effect.Effect<void, SessionExists | TenantUnknown | SqlError.SqlError>
     /**
      * A client that is live for as long as the scope lasts, or the reason why there is none. One process of the world
      * has it at a time; all who ask here share it.

@@ -9,6 +9,7 @@ import { accept, type FenceStale } from "../lock/Fences.ts"
 import { Scrubber } from "../ops/Scrub.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import { present, type TenantUnknown } from "../store/Tenants.ts"
 import { sessionTransitions } from "./metrics.ts"
 import { announce, eventFor, type SessionKey, sessionName } from "./SessionEvents.ts"
 import {
@@ -63,7 +64,7 @@ export class SessionStore extends Context.Service<
     readonly add: (
       key: SessionKey,
       session: NewSession
-    ) => Effect.Effect<void, SessionExists | SqlError.SqlError>
+    ) => Effect.Effect<void, SessionExists | TenantUnknown | SqlError.SqlError>
     readonly get: (key: SessionKey) => Effect.Effect<SessionRow, SessionUnknown | SqlError.SqlError>
     /** By app. */
     readonly list: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionRow>, SqlError.SqlError>
@@ -204,14 +205,15 @@ const make = Effect.fnUntraced(function* (replica: string) {
   return SessionStore.of({
     add: Effect.fn("SessionStore.add")(function* ({ tenant, app }, { apiKeyAlias, expected, kind }) {
       const now = yield* Clock.currentTimeMillis
-      const added = yield* scope.transaction(
-        tenant,
-        (sql) => sql`
-          INSERT INTO sessions (tenant_id, app, kind, expected_user_id, api_key_alias, changed_at)
-          VALUES (${tenant}, ${app}, ${kind}, ${expected ?? null}::bigint, ${apiKeyAlias ?? null}::text,
-            ${at(sql, now)})
-          ON CONFLICT (tenant_id, app) DO NOTHING
-          RETURNING 1`
+      const added = yield* scope.transaction(tenant, (sql) =>
+        Effect.andThen(
+          present(sql, tenant),
+          sql`INSERT INTO sessions (tenant_id, app, kind, expected_user_id, api_key_alias, changed_at)
+            VALUES (${tenant}, ${app}, ${kind}, ${expected ?? null}::bigint, ${apiKeyAlias ?? null}::text,
+              ${at(sql, now)})
+            ON CONFLICT (tenant_id, app) DO NOTHING
+            RETURNING 1`
+        )
       )
       if (added.length === 0) return yield* new SessionExists({ tenant, app })
     }),

@@ -103,6 +103,15 @@ const tenantOf = ({ id, name, created_at, disabled_at }: Row): Tenant => ({
   ...(disabled_at === null ? {} : { disabledAt: disabled_at.toISOString() })
 })
 
+/**
+ * Fails unless the tenant is there, which it then is until the transaction ends: whoever removes it meanwhile is
+ * waited for, and nobody who only uses it is held up.
+ */
+export const present = (sql: SqlClient.SqlClient, tenant: TenantId) =>
+  Effect.flatMap(sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR KEY SHARE`, (rows) =>
+    rows.length === 0 ? Effect.fail(new TenantUnknown({ tenant })) : Effect.void
+  )
+
 const removal = "tenant.removed"
 
 /** Of those who write rows of a tenant while it is removed one side loses; it is tried again. */

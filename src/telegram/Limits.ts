@@ -14,6 +14,7 @@ import { type Actor, Audit } from "../store/Audit.ts"
 import * as Believed from "../store/Believed.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import { present, type TenantUnknown } from "../store/Tenants.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
 import { botName } from "./Bots.ts"
 import { updatesOverLimit } from "./intakeMetrics.ts"
@@ -59,7 +60,9 @@ export class Limits extends Context.Service<
       tenant: TenantId,
       limits: Partial<TenantLimits>,
       actor: Actor
-    ) => Effect.Effect<TenantLimits, SqlError.SqlError>
+    ) => Effect.Effect<TenantLimits, TenantUnknown | SqlError.SqlError>
+    /** Those of the installation, where a tenant has none of its own; null: no limit. */
+    readonly defaults: Effect.Effect<TenantLimits>
   }
 >()("zapiska/telegram/Limits") {
   static readonly layer = (
@@ -248,12 +251,14 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
     full: Effect.fn("Limits.full")(fullOf),
 
     get: Effect.fn("Limits.get")(read),
+    defaults: Effect.succeed({ ...none, ...defaults }),
 
     set: Effect.fn("Limits.set")((tenant, given, actor) =>
       scope
         .transaction(tenant, (sql) =>
           Effect.gen(function* () {
             yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR NO KEY UPDATE`
+            yield* present(sql, tenant)
             const limits = { ...(yield* read(tenant)), ...given }
             const row = {
               tenant_id: tenant,

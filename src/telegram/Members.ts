@@ -12,6 +12,7 @@ import { type Actor, Audit } from "../store/Audit.ts"
 import * as Believed from "../store/Believed.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import { present, type TenantUnknown } from "../store/Tenants.ts"
 
 export class MemberUnknown extends Schema.TaggedError<MemberUnknown>()(
   "MemberUnknown",
@@ -57,7 +58,7 @@ export class Members extends Context.Service<
       tenant: TenantId,
       member: { readonly user: UserId; readonly role: Role; readonly name?: string },
       actor: Actor
-    ) => Effect.Effect<Member, MemberExists | SqlError.SqlError>
+    ) => Effect.Effect<Member, MemberExists | TenantUnknown | SqlError.SqlError>
     readonly setRole: (
       tenant: TenantId,
       user: UserId,
@@ -161,6 +162,7 @@ const make = Effect.gen(function* () {
     add: Effect.fn("Members.add")((tenant, { user, role, name }, actor) =>
       changing(tenant, (sql) =>
         Effect.gen(function* () {
+          yield* present(sql, tenant)
           const [row] = yield* sql<Row>`
             INSERT INTO members (tenant_id, user_id, role, name)
             VALUES (${tenant}, ${user}::bigint, ${role}, ${name ?? String(user)})

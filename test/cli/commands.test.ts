@@ -191,12 +191,18 @@ it.live(
       done("lets nobody in any more", yield* zapiska(`invite revoke default ${id}`))
       refused("has no invite", yield* zapiska(`invite revoke default ${id}`))
       done("default has no open invites", yield* zapiska("invite list default"))
-      done(/^LIMIT +VALUE\nmessages a minute of one person +default\n/, yield* zapiska("limits show default"))
+      done(
+        /^LIMIT +VALUE\nmessages a minute of one person +none \(default\)\n/,
+        yield* zapiska("limits show default")
+      )
       done(
         /person +20\n(.*\n)*bytes of notes and files +10000000000$/,
         yield* zapiska('limits set default --user-per-day 20 --storage "10 GB"')
       )
-      done(/a day of one person +default\n/, yield* zapiska("limits set default --user-per-day default"))
+      done(
+        /a day of one person +none \(default\)\n/,
+        yield* zapiska("limits set default --user-per-day default")
+      )
       misunderstood(
         "a whole number above 0, or `default`",
         yield* zapiska("limits set default --user-per-day 0")

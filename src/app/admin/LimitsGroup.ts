@@ -8,19 +8,23 @@ import { Missing } from "./Refusals.ts"
 const params = { tenant: TenantId }
 const path = "/tenants/:tenant/limits"
 
+/** Its own, and the installation's. */
+export const LimitsView = Schema.Struct({ ...TenantLimits.fields, defaults: TenantLimits })
+export type LimitsView = typeof LimitsView.Type
+
 export class LimitsGroup extends HttpApiGroup.make("limits")
   .add(
-    HttpApiEndpoint.get("get", path, { params, success: TenantLimits, error: Missing }).annotateMerge(
+    HttpApiEndpoint.get("get", path, { params, success: LimitsView, error: Missing }).annotateMerge(
       OpenApi.annotations({
         summary: "The limits of a tenant",
         description:
-          "Messages a minute and a day, for one person and for all of the tenant, and the bytes it stores. Null: the default of the installation"
+          "Messages a minute and a day, for one person and for all of the tenant, and the bytes it stores. Null: the default of the installation; among the defaults: no limit"
       })
     ),
     HttpApiEndpoint.patch("set", path, {
       params,
       payload: TenantLimits.mapFields(Struct.map(Schema.optionalKey)),
-      success: TenantLimits,
+      success: LimitsView,
       error: Missing
     }).annotateMerge(
       OpenApi.annotations({

@@ -73,17 +73,18 @@ export const sessionsHandlers = HttpApiBuilder.group(
       yield* scope
         .transaction(tenant, () =>
           Effect.gen(function* () {
-            yield* vault.put(tenant, { kind: "api-key", alias: app }, credentials)
             yield* sessions.add(key, {
               kind: "user",
               apiKeyAlias: app,
               ...(expected === undefined ? {} : { expected })
             })
+            yield* vault.put(tenant, { kind: "api-key", alias: app }, credentials)
             yield* record(key, "session.added")
           })
         )
         .pipe(
           Effect.catchTag(["SessionExists", "SecretUnreadable"], conflict),
+          Effect.catchTag("TenantUnknown", missing),
           Effect.catchTag("SqlError", databaseAway)
         )
       return yield* known(key)

@@ -23,6 +23,7 @@ export const usersHandlers = HttpApiBuilder.group(
         existing(tenant).pipe(
           Effect.andThen(members.add(tenant, payload, actor)),
           Effect.catchTag("MemberExists", conflict),
+          Effect.catchTag("TenantUnknown", missing),
           Effect.catchTag("SqlError", databaseAway)
         ),
       setRole: ({ params: { tenant, user }, payload: { role } }) =>
