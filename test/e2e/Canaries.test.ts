@@ -118,6 +118,22 @@ it.live(
       const invite = yield* ask("/api/tenants/acme/invites", { role: "member", uses: 2 })
       const { code } = JSON.parse(invite.text) as { readonly code: string }
 
+      // A page to log in on, looked at, opened, and gone on with.
+      const apiHash = "cafe".repeat(8)
+      yield* told("/api/tenants/acme/sessions", { app: "own", apiId: 1, apiHash })
+      const login = JSON.parse((yield* ask("/api/tenants/acme/sessions/own/link", {})).text) as {
+        readonly url: string
+      }
+      const ticket = yield* Effect.promise(async () => {
+        await fetch(login.url)
+        const opened = await fetch(login.url, { method: "POST" })
+        const [cookie = ""] = (opened.headers.get("set-cookie") ?? "").split(";")
+        await fetch(`${login.url}/live`, { headers: { cookie } })
+        await fetch(`${login.url}/nothing`)
+        return cookie.split("=")[1] ?? ""
+      })
+      assert.lengthOf(ticket, 43)
+
       // Telegram that answers with what it was sent, and every other trouble of it.
       const troubles = [
         { _tag: "Refuse", code: 400, description: `bad /bot${emulator.bot.token}/sendMessage` },
@@ -186,7 +202,10 @@ it.live(
         "a wrong bearer": bearer,
         "the key": key,
         "the database's password": databasePassword,
-        "an invite's code": code
+        "an invite's code": code,
+        "an API hash": apiHash,
+        "a login link": login.url.split(".").at(-1)!,
+        "its ticket": ticket
       }
       // Files that are for one secret each; those of PostgreSQL are looked at as the rows they hold.
       const own = ["db/password", "secrets.key", "admin.token"].map((name) => join(dataDir, name))

@@ -6,8 +6,10 @@ import * as SessionsPage from "../../src/app/sessions/SessionsPage.ts"
 import { defaultApp, defaultTenant } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import * as LocksMemory from "../../src/lock/LocksMemory.ts"
+import { Health } from "../../src/ops/Health.ts"
 import { AdminToken } from "../../src/ops/HttpApi.ts"
 import { listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
+import { opsRoutes } from "../../src/ops/OpsRoutes.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import { Apps } from "../../src/session/Apps.ts"
@@ -78,12 +80,12 @@ const services = Layer.mergeAll(bots, Undelivered.layer, sessions).pipe(
   Layer.provideMerge(Audit.layer),
   Layer.provideMerge(TestDatabase.layer),
   Layer.provideMerge(emulatorLayer()),
-  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Scrubber.layer, Logger.layer([])))
+  Layer.provideMerge(Layer.mergeAll(TaskManager.layer, Health.layer, Scrubber.layer, Logger.layer([])))
 )
 
 /** `users`: Telegram as people's own accounts reach it. With the page that shows sessions. */
 export const adminApiWith = (users: Layer.Layer<UserClient>) =>
-  serve(Layer.merge(adminRoutes, SessionsPage.layer), []).pipe(
+  serve(Layer.mergeAll(adminRoutes, SessionsPage.layer, opsRoutes()), []).pipe(
     Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 })),
     Layer.provideMerge(services),
     Layer.provide(users),

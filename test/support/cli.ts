@@ -16,6 +16,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What is piped into it. */
   readonly input?: string
+  /** Hears what it prints, as it does. */
+  readonly heard?: (text: string) => void
 }
 
 export const command = (options: CommandOptions, ...args: ReadonlyArray<string>): Effect.Effect<Answered> =>
@@ -38,5 +40,6 @@ export const command = (options: CommandOptions, ...args: ReadonlyArray<string>)
         resume(Effect.succeed({ code, out: out.trimEnd(), err: err.trimEnd() }))
       }
     )
+    child.stdout?.on("data", (text) => options.heard?.(String(text)))
     child.stdin?.end(options.input ?? "")
   })

@@ -13,28 +13,30 @@ import { calling } from "./emulator.ts"
 import { LoopbackTelegram } from "./mtproto/LoopbackTelegram.ts"
 import { openAt } from "./sandboxPage.ts"
 
-export const telegram = LoopbackTelegram.layer
-
 /** The real client, which takes the loopback Telegram for the real one. */
-const users = Layer.effect(
-  UserClient,
-  Effect.gen(function* () {
-    const { dataCentre } = yield* LoopbackTelegram
-    const { connect } = yield* UserClient
-    return UserClient.of({ connect: (options) => connect({ ...options, dataCentre }) })
-  })
-).pipe(Layer.provide(Layer.merge(MtcuteClient.layer, telegram)))
+const usersOf = ({ dataCentre }: LoopbackTelegram["Service"]) =>
+  Layer.effect(
+    UserClient,
+    UserClient.useSync(({ connect }) =>
+      UserClient.of({ connect: (options) => connect({ ...options, dataCentre }) })
+    )
+  ).pipe(Layer.provide(MtcuteClient.layer))
 
 /** One process of the assistant. `within`: a whole login. */
 export const replica = (options: { readonly within?: Duration.Input } & Parameters<typeof process>[1] = {}) =>
   serve(LoginPages.layerWith(options.within === undefined ? {} : { within: options.within }), []).pipe(
     Layer.provideMerge(Layer.unwrap(Effect.map(localUrl, (base) => LoginLinks.layer({ base })))),
-    Layer.provideMerge(Layer.merge(process(users, options), Audit.layer)),
+    Layer.provideMerge(
+      Layer.merge(
+        Layer.unwrap(LoopbackTelegram.useSync((telegram) => process(usersOf(telegram), options))),
+        Audit.layer
+      )
+    ),
     Layer.provideMerge(listen({ host: "127.0.0.1", port: 0, alternatives: 0 }))
   )
 
 export const site = (options?: Parameters<typeof replica>[0]) =>
-  replica(options).pipe(Layer.provideMerge(telegram), Layer.provideMerge(beneath))
+  replica(options).pipe(Layer.provideMerge(LoopbackTelegram.layer), Layer.provideMerge(beneath))
 
 /** A link to a session that is added for it. */
 export const newLink = (session?: { readonly expected?: UserId }) =>

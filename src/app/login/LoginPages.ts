@@ -75,9 +75,9 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
         yield* Effect.flatMap(request.upgrade, (socket) => converse(socket, link.value, options)).pipe(
           Effect.scoped,
           Effect.provideContext(services),
-          // However it ends: the page comes back if it wants to.
+          // However it ends: the page comes back if it wants to. The message would have the path in it.
           Effect.catchTag(["SocketError", "HttpServerError"], (error) =>
-            Effect.logDebug(`A login page went away: ${error.message}`)
+            Effect.logDebug(`A login page went away (${error.reason._tag})`)
           )
         )
         return HttpServerResponse.empty()

@@ -1,0 +1,140 @@
+/** `zapiska session` as an operator gives it, against sessions over a Telegram of the test's own. */
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, Queue, Schedule } from "effect"
+import { localUrl } from "../../src/ops/HttpServer.ts"
+import { type FakeTelegram, makeFakeTelegram } from "../session/FakeTelegram.ts"
+import { ann, apiHash, bob } from "../session/support.ts"
+import { eventually, temporaryDirectory } from "../support/Application.ts"
+import { adminApiWith, adminToken, call } from "../support/adminApi.ts"
+import { type Answered, command } from "../support/cli.ts"
+
+const done = (wanted: RegExp, { code, out, err }: Answered) => {
+  assert.deepStrictEqual({ code, err }, { code: 0, err: "" }, out)
+  assert.match(out, wanted)
+}
+const refused = (wanted: string, { code, err }: Answered) => {
+  assert.strictEqual(code, 1, err)
+  assert.include(err, wanted)
+}
+
+/** Commands to the process that serves the admin API here; all they print is kept. */
+const world = Effect.gen(function* () {
+  const dataDir = yield* temporaryDirectory
+  const url = yield* localUrl
+  const printed: Array<string> = []
+  const zapiska = (line: string, input = "") =>
+    Effect.map(
+      command(
+        {
+          dataDir,
+          input,
+          env: { ADMIN_TOKEN: adminToken },
+          heard: (text) => printed.push(text)
+        },
+        ...line.split(" "),
+        "--url",
+        url
+      ),
+      (answered) => {
+        printed.push(answered.err)
+        return answered
+      }
+    )
+  return { printed, zapiska }
+})
+
+const until = (wanted: string) =>
+  Effect.repeat(call("GET", "/api/tenants/default/sessions/mine"), {
+    schedule: Schedule.spaced("50 millis"),
+    until: ({ body }) => body.session.state === wanted
+  }).pipe(Effect.timeout("60 seconds"))
+
+/** Somebody scans the picture that the command has drawn. */
+const scanned = (telegram: FakeTelegram, account: number, printed: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    yield* until("PENDING_QR")
+    yield* Queue.offer(telegram.scans, telegram.code(1))
+    yield* eventually(
+      "the picture is drawn",
+      Effect.sync(() => printed.join("").includes("Scan it with Telegram"))
+    )
+    yield* Queue.offer(telegram.scans, { _tag: "Accepted", account })
+  })
+
+it.live(
+  "a session is added, logged in by a picture, asked about, shown, linked to and ended by commands",
+  () => {
+    const { layer, world: telegram } = makeFakeTelegram([ann, bob])
+    return Effect.gen(function* () {
+      const { printed, zapiska } = yield* world
+      done(/^There are no sessions$/, yield* zapiska("session list"))
+      const add = "session add default mine --api-id 12345 --user 43"
+      refused("nothing came in on the standard input", yield* zapiska(add))
+      done(
+        /^default\/mine is added; log in with: zapiska session login default mine$/,
+        yield* zapiska(add, apiHash)
+      )
+      refused("choose another name, or remove it first", yield* zapiska(add, apiHash))
+      done(
+        /^default\/mine is ABSENT; it has made no move yet$/,
+        yield* zapiska("session status default mine")
+      )
+
+      done(
+        /^https:\/\/notes\.example\/login\/default\.[\w-]{43}\nWhoever opens it logs in as default\/mine\. It works once, until /,
+        yield* zapiska("session link default mine")
+      )
+      refused("none", yield* zapiska("session link default none"))
+
+      const login = yield* Effect.forkChild(zapiska("session login default mine", bob.password))
+      yield* scanned(telegram, bob.id, printed)
+      const { code, out } = yield* Fiber.join(login)
+      assert.strictEqual(code, 0, out)
+      assert.match(out, /█[\s\S]*Scan it with Telegram on your phone: Settings → Devices/)
+      assert.match(out, /two-step password; its hint: the dog; 3 tries\n[\s\S]*Logged in as Bob \(43\)$/)
+
+      done(
+        /^TENANT +APP .*\ndefault +mine +user +AUTHORIZED +Bob \(43\) +test /,
+        yield* zapiska("session list")
+      )
+      assert.lengthOf(JSON.parse((yield* zapiska("session list default --json")).out), 1)
+      done(/^default\/mine is AUTHORIZED$/, yield* zapiska("session validate default mine"))
+      refused("logged in already", yield* zapiska("session login default mine"))
+      refused("logged in already", yield* zapiska("session link default mine"))
+
+      telegram.set("revoked")
+      refused("log in", yield* zapiska("session validate default mine"))
+      done(
+        /\n.+ AUTHORIZED +REVOKED +session_revoked +\S+\n.+ PENDING_PASSWORD +AUTHORIZED +password_verified +admin\n/,
+        yield* zapiska("session status default mine")
+      )
+      for (const secret of [bob.password, apiHash, adminToken]) assert.notInclude(printed.join("\n"), secret)
+    }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
+  },
+  120_000
+)
+
+it.live(
+  "a login that comes to nothing is a refusal that says why; revoking has to be meant",
+  () => {
+    const { layer, world: telegram } = makeFakeTelegram([ann, bob])
+    return Effect.gen(function* () {
+      const { printed, zapiska } = yield* world
+      yield* zapiska("session add default mine --api-id 12345", apiHash)
+      refused("none", yield* zapiska("session login default none"))
+      const cancelled = yield* Effect.forkChild(zapiska("session login default mine"))
+      yield* until("PENDING_QR")
+      yield* call("DELETE", "/api/tenants/default/sessions/mine/login")
+      refused("was cancelled", yield* Fiber.join(cancelled))
+
+      const login = yield* Effect.forkChild(zapiska("session login default mine"))
+      yield* scanned(telegram, ann.id, printed)
+      done(/Logged in as Ann \(42\)$/, yield* Fiber.join(login))
+      refused("say so with --yes", yield* zapiska("session revoke default mine"))
+      assert.strictEqual(telegram.valid(), 1)
+      done(/^default\/mine is logged out$/, yield* zapiska("session revoke default mine --yes"))
+      assert.strictEqual(telegram.valid(), 0)
+    }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
+  },
+  120_000
+)
