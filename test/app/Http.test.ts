@@ -13,6 +13,7 @@ import { localUrl } from "../../src/ops/HttpServer.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import { Undelivered } from "../../src/telegram/Undelivered.ts"
 import { nothingBehind } from "../support/adminApi.ts"
+import { ask } from "../support/ask.ts"
 
 it.live("from an environment to a server that knows its token and hides it in every line", () =>
   Effect.gen(function* () {
@@ -41,6 +42,7 @@ it.live("from an environment to a server that knows its token and hides it in ev
               LOG_FORMAT: "json",
               HTTP_PROT: "1",
               ADMIN_TOKEN: "canary-admin-token",
+              PUBLIC_URL: "https://notes.example",
               REDIS_URL: "redis://canary-redis"
             },
             directory
@@ -60,6 +62,11 @@ it.live("from an environment to a server that knows its token and hides it in ev
         yield* get("/api/tasks", { authorization: `Bearer ${Redacted.value(adminToken)}` }),
         "[]"
       )
+      // The public name leads to the login page and nowhere else.
+      const asked = (path: string) => Effect.map(ask(path, { host: "notes.example" }), ({ status }) => status)
+      assert.strictEqual(yield* asked("/login/assets/login.css"), 200)
+      for (const path of ["/", "/sessions", "/api/tasks", "/metrics"])
+        assert.strictEqual(yield* asked(path), 403, path)
       yield* Effect.logError(`oops ${Redacted.value(adminToken)}`)
       yield* Effect.logError("redis://canary-redis is away")
       return Redacted.value(adminToken)
