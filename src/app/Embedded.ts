@@ -141,6 +141,11 @@ const outbound = Streaming.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Callbacks.layer, Undelivered.layer, HandledUpdates.layer))
 )
 
+/** What is sent and tried is counted where all processes see it, or in this one. */
+const counters = configured(({ redisUrl }) =>
+  redisUrl === undefined ? LimitCounters.layerMemory : shared((server) => server.counters(redisUrl))
+)
+
 const permission = Layer.unwrap(
   Effect.gen(function* () {
     const { cluster, telegram } = yield* AppConfig
@@ -154,12 +159,7 @@ const permission = Layer.unwrap(
       digestKey: key
     }).pipe(Layer.provideMerge(Invites.layer({ key })))
   })
-).pipe(Layer.provideMerge(Members.layer))
-
-/** What is sent is counted where all processes see it, or in this one. */
-const counters = configured(({ redisUrl }) =>
-  redisUrl === undefined ? LimitCounters.layerMemory : shared((server) => server.counters(redisUrl))
-)
+).pipe(Layer.provide(counters), Layer.provideMerge(Members.layer))
 
 const limits = configured(({ cluster, limits, telegram }) =>
   // The sandbox is one person, on their own machine.

@@ -81,13 +81,8 @@ export interface Counted {
   readonly at: number
 }
 
-export const hour = 3_600_000
-
 export const recent = (events: ReadonlyArray<Counted>, now: number, span: number): ReadonlyArray<Counted> =>
   events.filter(({ at }) => at > now - span)
 
-/** Wrong codes an hour: 5 of one person, 50 of all. */
-export const mayTry = (tries: ReadonlyArray<Counted>, user: number, now: number): boolean => {
-  const lately = recent(tries, now, hour)
-  return lately.length < 50 && lately.filter((one) => one.user === user).length < 5
-}
+/** Codes that may be tried at a bot in an hour. */
+export const triesAnHour = { person: 5, all: 50 } as const

@@ -20,12 +20,16 @@ export class LimitCounters extends Context.Service<
   {
     /** How many of them the window has room for; those are counted. Takes a quarter of a second at most. */
     readonly take: (ask: Ask) => Effect.Effect<number>
+    /** Whether nobody else has said so of this key; asked only where processes share it. */
+    readonly first: (key: string, window: LimitWindow) => Effect.Effect<boolean>
   }
 >()("zapiska/telegram/LimitCounters") {
   /** For one process; a restart forgets. */
   static readonly layerMemory: Layer.Layer<LimitCounters> = Layer.effect(
     LimitCounters,
-    Effect.suspend(() => Effect.map(makeLocal, (take) => LimitCounters.of({ take })))
+    Effect.suspend(() =>
+      Effect.map(makeLocal, (take) => LimitCounters.of({ take, first: () => Effect.succeed(true) }))
+    )
   )
 
   /** For all processes that share the limiter's store. */
@@ -154,5 +158,7 @@ const makeShared = Effect.gen(function* () {
       )
     )
   })
-  return LimitCounters.of({ take })
+  const first: LimitCounters["Service"]["first"] = (key, window) =>
+    Effect.map(take({ key, window, limit: 1, wanted: 1 }), (granted) => granted > 0)
+  return LimitCounters.of({ take, first })
 })

@@ -16,6 +16,7 @@ export interface LimitSettings {
 }
 
 export type Span = "minute" | "day"
+export const hour = 3_600_000
 const lengths: Readonly<Record<Span, number>> = { minute: 60_000, day: 86_400_000 }
 
 /** Windows are minutes and days of UTC, as Telegram dates them: a backlog counts when it was sent. */
@@ -30,6 +31,12 @@ export interface LimitWindow {
 export const windowAt = (span: Span, at: number): LimitWindow => {
   const nth = Math.floor(at / lengths[span])
   return { span, nth, ends: (nth + 1) * lengths[span] }
+}
+
+/** A window of an hour, kept as long as those of days are. */
+export const hourAt = (at: number): LimitWindow => {
+  const nth = Math.floor(at / hour)
+  return { span: "day", nth, ends: (nth + 1) * hour }
 }
 
 export type LimitName = "user_minute" | "user_day" | "tenant_minute" | "tenant_day" | "storage"

@@ -20,6 +20,8 @@ import { botName } from "./Bots.ts"
 import { updatesOverLimit } from "./intakeMetrics.ts"
 import { LimitCounters } from "./LimitCounters.ts"
 import {
+  hour,
+  hourAt,
   type LimitName,
   type LimitSettings,
   limitText,
@@ -44,7 +46,8 @@ export class Limits extends Context.Service<
   {
     /**
      * Of updates of one person in one chat, in their order: those that are over a limit. The others are counted,
-     * each once, however often it is asked about. What was sent before `since` (Unix milliseconds) passes: whoever
+     * each once, however often it is asked about, also by another process: one that Telegram delivers again, for it was
+     * not stored. What was sent before `since` (Unix milliseconds) passes: whoever
      * received it before a crash has counted it, and what piled up while nobody listened is no flood.
      */
     readonly over: (
@@ -77,7 +80,6 @@ const weighed = Duration.minutes(1)
 const remembered = 200
 /** Milliseconds: who cannot be told by then is not told. */
 const patience = 30_000
-const hour = 3_600_000
 
 const nobody: ReadonlySet<UpdateId> = new Set()
 
@@ -235,8 +237,15 @@ const make = Effect.fnUntraced(function* (defaults: LimitSettings) {
         const id = update.updateId
         return at === undefined || at < begun || known?.has(id) ? [] : [{ id, at, update }]
       })
-      if (sent.length === 0) return nobody
-      const stops = yield* stopsOf(bot.tenant, place.sender.id, limits, sent)
+      // Whoever polls a bot after another knows by `since` what that one counted.
+      const fresh =
+        since > Number.NEGATIVE_INFINITY
+          ? sent
+          : yield* Effect.filter(sent, ({ at, id }) =>
+              counters.first(`${bot.tenant}/counted/${bot.app}/${id}`, hourAt(at))
+            )
+      if (fresh.length === 0) return nobody
+      const stops = yield* stopsOf(bot.tenant, place.sender.id, limits, fresh)
       remember(
         bot,
         sent.flatMap(({ id }) => (stops.has(id) ? [] : [id]))

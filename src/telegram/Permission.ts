@@ -8,19 +8,10 @@ import type { IncomingUpdate, Sender } from "../domain/IncomingMessage.ts"
 import type { Role } from "../domain/Role.ts"
 import type { TenantScope } from "../store/TenantScope.ts"
 import type { BotKey, BotPort } from "./BotPort.ts"
-import { botName } from "./Bots.ts"
-import {
-  type Counted,
-  claimCodeOf,
-  claimIn,
-  holdsStartCode,
-  hour,
-  inviteIn,
-  mayTry,
-  recent,
-  sameCode
-} from "./CodeRules.ts"
+import { claimCodeOf, claimIn, holdsStartCode, inviteIn, sameCode, triesAnHour } from "./CodeRules.ts"
 import { Invites } from "./Invites.ts"
+import { LimitCounters } from "./LimitCounters.ts"
+import { hourAt } from "./LimitRules.ts"
 import { Members } from "./Members.ts"
 import { type AllowedUsers, isConfigured, mayHaveRole, roleOf, ruleFor } from "./PermissionRules.ts"
 import { makeRefusals } from "./Refusals.ts"
@@ -63,15 +54,15 @@ export class Permission extends Context.Service<
 >()("zapiska/telegram/Permission") {
   static readonly layer = (
     options: PermissionOptions
-  ): Layer.Layer<Permission, never, BotPort | Invites | Members | TenantScope> =>
+  ): Layer.Layer<Permission, never, BotPort | Invites | LimitCounters | Members | TenantScope> =>
     Layer.effect(Permission, make(options))
 }
 
 const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", digestKey }: PermissionOptions) {
+  const counters = yield* LimitCounters
   const members = yield* Members
   const invites = yield* Invites
   const refusals = yield* makeRefusals(digestKey)
-  const wrongTries = new Map<string, ReadonlyArray<Counted>>()
 
   const role = (bot: BotKey, user: number) =>
     Effect.map(members.roll(bot.tenant), (roll) =>
@@ -85,30 +76,28 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
   const codeOf = (bot: BotKey) =>
     Redacted.make(claimCodeOf(Redacted.value(digestKey), bot), { label: "claim code" })
 
-  /** Wrong codes of the last hour. */
-  const triesOf = (bot: BotKey, now: number) => recent(wrongTries.get(botName(bot)) ?? [], now, hour)
+  const sayWrong = (bot: BotKey, kind: "a claim code" | "an invite") =>
+    Effect.annotateLogs(
+      Effect.logWarning(
+        `Somebody sent ${kind} that does not work; ${triesAnHour.all} in an hour close the door until the next`
+      ),
+      { tenant: bot.tenant, app: bot.app }
+    )
 
-  const countWrong = Effect.fnUntraced(function* (
-    bot: BotKey,
-    user: number,
-    kind: "a claim code" | "an invite"
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    const tries = [...triesOf(bot, now), { user, at: now }]
-    wrongTries.set(botName(bot), tries)
-    yield* Effect.logWarning(
-      `Somebody sent ${kind} that does not work (${tries.length} in the last hour; 50 close the door for an hour, a restart opens it)`
-    ).pipe(Effect.annotateLogs({ tenant: bot.tenant, app: bot.app }))
+  /** Counted before it is looked at, whichever replica hears it: many at once are not more tries. */
+  const mayGuess = Effect.fnUntraced(function* (bot: BotKey, user: number) {
+    const window = hourAt(yield* Clock.currentTimeMillis)
+    const key = `${bot.tenant}/codes/${bot.app}`
+    const mine = { key: `${key}/${user}`, window, limit: triesAnHour.person, wanted: 1 }
+    if ((yield* counters.take(mine)) === 0) return false
+    return (yield* counters.take({ key, window, limit: triesAnHour.all, wanted: 1 })) > 0
   })
-
-  const mayGuess = (bot: BotKey, user: number) =>
-    Effect.map(Clock.currentTimeMillis, (now) => mayTry(triesOf(bot, now), user, now))
 
   /** `undefined`: the code is none of an invite that works. */
   const join = Effect.fnUntraced(function* (bot: BotKey, sender: Sender, code: string) {
     if (!(yield* mayGuess(bot, sender.id))) return undefined
     const joined = yield* invites.redeem(bot, sender, code)
-    if (Option.isNone(joined)) return yield* Effect.as(countWrong(bot, sender.id, "an invite"), undefined)
+    if (Option.isNone(joined)) return yield* Effect.as(sayWrong(bot, "an invite"), undefined)
     yield* Effect.logInfo(`Somebody joined by an invite, as a ${joined.value}`).pipe(
       Effect.annotateLogs({ tenant: bot.tenant, app: bot.app })
     )
@@ -121,7 +110,7 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     if (given === undefined) return yield* Effect.as(refusals.refuse(bot, update, "unclaimed"), stranger)
     if (!(yield* mayGuess(bot, sender.id))) return stranger
     if (!sameCode(given, Redacted.value(codeOf(bot)))) {
-      yield* countWrong(bot, sender.id, "a claim code")
+      yield* sayWrong(bot, "a claim code")
       return yield* Effect.as(refusals.wrongCode(bot, update), stranger)
     }
     if (!(yield* members.claim(bot.tenant, sender))) return stranger

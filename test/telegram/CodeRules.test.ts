@@ -8,7 +8,6 @@ import {
   inviteCodeOf,
   inviteDigest,
   inviteIn,
-  mayTry,
   sameCode,
   withoutCode
 } from "../../src/telegram/CodeRules.ts"
@@ -54,54 +53,6 @@ describe("the claim code", () => {
     const kept = decodeUpdate(withoutCode(raw))
     assert.isTrue(kept._tag === "Message" && kept.message.text.text === "/start")
     assert.strictEqual(kept.updateId, 1)
-  })
-
-  it("may be tried five times an hour by one person and fifty times by all", () => {
-    const tries = (count: number, user: (n: number) => number, at: number) =>
-      Array.from({ length: count }, (_, n) => ({ user: user(n), at }))
-    const now = 10_000_000
-    assert.isTrue(
-      mayTry(
-        tries(4, () => 7, now),
-        7,
-        now
-      )
-    )
-    assert.isFalse(
-      mayTry(
-        tries(5, () => 7, now),
-        7,
-        now
-      )
-    )
-    assert.isTrue(
-      mayTry(
-        tries(5, () => 8, now),
-        7,
-        now
-      )
-    )
-    assert.isTrue(
-      mayTry(
-        tries(49, (n) => n + 100, now),
-        7,
-        now
-      )
-    )
-    assert.isFalse(
-      mayTry(
-        tries(50, (n) => n + 100, now),
-        7,
-        now
-      )
-    )
-    assert.isTrue(
-      mayTry(
-        tries(50, (n) => n + 100, now - 3_600_000),
-        7,
-        now
-      )
-    )
   })
 })
 

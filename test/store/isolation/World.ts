@@ -24,6 +24,7 @@ import { Callbacks } from "../../../src/telegram/Callbacks.ts"
 import { Chats } from "../../../src/telegram/Chats.ts"
 import { GrammyApi } from "../../../src/telegram/GrammyApi.ts"
 import { Invites } from "../../../src/telegram/Invites.ts"
+import { LimitCounters } from "../../../src/telegram/LimitCounters.ts"
 import { Members } from "../../../src/telegram/Members.ts"
 import { Outbox } from "../../../src/telegram/Outbox.ts"
 import { Pacer } from "../../../src/telegram/Pacer.ts"
@@ -47,7 +48,7 @@ export const world = Layer.mergeAll(
   Permission.layer({ allowed: "claim", digestKey: key }).pipe(
     Layer.provideMerge(Invites.layer({ key })),
     Layer.provideMerge(Layer.mergeAll(Outbox.layer, Members.layer)),
-    Layer.provide([Pacer.layer, Audit.layer]),
+    Layer.provide([Pacer.layer, Audit.layer, LimitCounters.layerMemory]),
     Layer.provideMerge(BotPort.layerRecording)
   ),
   SessionSecrets.layer.pipe(Layer.provide([Scrubber.layer, Vault.layer({ masterKey: key })])),
