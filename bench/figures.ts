@@ -6,6 +6,7 @@ import type { ProjectionFigures } from "./projection.ts"
 import { type Figure, median, megabytes, millis, quantile, rate, spread } from "./Report.ts"
 import type { ReplicaFigures } from "./replicas.ts"
 import type { RlsFigures } from "./rls.ts"
+import type { SessionFigures } from "./sessions.ts"
 import type { StartFigures } from "./startup.ts"
 import type { TakeoverFigures } from "./takeover.ts"
 import type { NotesFigures, StoringFigures } from "./throughput.ts"
@@ -210,4 +211,43 @@ export const botFigures = ({ bots, memory, idleBefore, idleAfter, served }: BotF
     ),
     beside("… added one after the other until all are polled", seconds(served))
   ]
+}
+
+/** A lease lives for 15 s; its holder trusts it for 10, and what it then sends takes a moment to arrive. */
+const trustedFor = 10_000
+const onItsWay = 10
+
+export const sessionFigures = (found: SessionFigures) => {
+  const latency = (values: ReadonlyArray<number>) =>
+    `p50 ${precise(median(values))}, p99 ${precise(quantile(values, 0.99))}`
+  const slowest = quantile(found.warm, 0.99)
+  const last = Math.max(...found.lastBytes)
+  const each = ((found.idleAfter - found.idleBefore) / found.sessions) * 100
+  return [
+    {
+      what: "`client(…)` on a live session",
+      how: `${count(found.warm.length)} times`,
+      measured: latency(found.warm),
+      wanted: "p99 <= 1 ms",
+      reached: slowest <= 1
+    },
+    beside("… not connected, in a process that is alone", latency(found.cold)),
+    beside("… not connected, with the lease to take in Redis", latency(found.coldLeased)),
+    beside(
+      `${count(found.sessions)} sessions in one process: memory of a session`,
+      `${Math.round(found.memory / 1024)} KB`
+    ),
+    beside(
+      "… processor while idle, of a core",
+      `${percent(found.idleAfter)} (${percent(found.idleBefore)} with one), ${each.toFixed(4)} % a session`
+    ),
+    beside("… connected all at once until the last is live", seconds(found.live)),
+    {
+      what: "lease lost: from the last renewal sent to the last byte Telegram got",
+      how: `the latest of ${count(found.lastBytes.length)}, all asking; ${onItsWay} ms are for its way`,
+      measured: `${count(Math.round(last * 10) / 10)} ms`,
+      wanted: `<= ${count(trustedFor + onItsWay)} ms`,
+      reached: last <= trustedFor + onItsWay
+    }
+  ] satisfies ReadonlyArray<Figure>
 }

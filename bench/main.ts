@@ -11,6 +11,7 @@ import * as Database from "../src/store/Database.ts"
 import { DataDirLock } from "../src/store/DataDirLock.ts"
 import { LocalPostgres } from "../src/store/LocalPostgres.ts"
 import { temporaryDirectory } from "../test/support/Application.ts"
+import { TestRedis } from "../test/support/redis.ts"
 import { bots } from "./bots.ts"
 import {
   botFigures,
@@ -20,6 +21,7 @@ import {
   projectionFigures,
   replicaFigures,
   rlsFigures,
+  sessionFigures,
   startFigures,
   storingFigures,
   takeoverFigures,
@@ -33,6 +35,7 @@ import { type Figure, gitVersion, machine, postgresVersion, table } from "./Repo
 import { replicas } from "./replicas.ts"
 import { rls } from "./rls.ts"
 import { sending } from "./sending.ts"
+import { sessions } from "./sessions.ts"
 import { startup } from "./startup.ts"
 import { takeover } from "./takeover.ts"
 import { notes, storing } from "./throughput.ts"
@@ -51,6 +54,12 @@ const database = Layer.unwrap(
 )
 const knowledge = Layer.mergeAll(RevisionLog.layer, Blobs.layer).pipe(Layer.provideMerge(database))
 const notesOf = KnowledgeBase.layer.pipe(Layer.provideMerge(knowledge))
+
+const sessionServers = Layer.unwrap(
+  Effect.map(temporaryDirectory, (directory) =>
+    LocalPostgres.layer().pipe(Layer.provide(DataDirLock.layer({ dataDir: join(directory, "data") })))
+  )
+)
 
 /** Each gives its rows of the table. `few`: with fewer messages and one round, to see that it works. */
 const parts = {
@@ -93,6 +102,14 @@ const parts = {
       Effect.provide(notesOf),
       Effect.map(rlsFigures)
     ),
+  sessions: (few: boolean) =>
+    sessions({
+      sessions: few ? 40 : 200,
+      cold: few ? 20 : 100,
+      warm: few ? 2_000 : 20_000,
+      losses: few ? 10 : 50,
+      rest: few ? 5 : 30
+    }).pipe(Effect.provide(Layer.merge(TestRedis.layer, sessionServers)), Effect.map(sessionFigures)),
   bots: (few: boolean) =>
     bots({ tenants: 10, bots: few ? 20 : 100, rest: few ? 10 : 30 }).pipe(
       Effect.provide(Product.layer(open)),

@@ -71,7 +71,7 @@ export class TestRedis extends Context.Service<
         })
       })
       const kill = Effect.callback<void>((resume) => {
-        if (child === undefined || child.exitCode !== null) return resume(Effect.void)
+        if (child === undefined || (child.exitCode ?? child.signalCode) !== null) return resume(Effect.void)
         child.once("exit", () => resume(Effect.void))
         child.kill("SIGKILL")
       })

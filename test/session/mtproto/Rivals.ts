@@ -5,14 +5,13 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert } from "@effect/vitest"
-import { Effect, Random, Redacted, Schema } from "effect"
+import { Effect, Random, Schema } from "effect"
 import { eventually } from "../../support/Application.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import { TestRedis } from "../../support/redis.ts"
-import { secretsKey, urlOf } from "../../support/TestServer.ts"
-import { masterKey } from "../process.ts"
 import { added } from "../support.ts"
+import { environmentFor } from "./ofEnvironment.ts"
 import { ada, loggedIn, process as office, withoutPassword } from "./support.ts"
 
 const Said = Schema.fromJsonString(
@@ -44,11 +43,7 @@ const rival = Effect.fnUntraced(function* (ttl: number) {
       spawn(process.execPath, [script], {
         stdio: ["ignore", "pipe", "pipe"],
         env: {
-          PATH: process.env.PATH,
-          DATABASE_URL: urlOf(owner),
-          REDIS_URL: Redacted.value(redis.url),
-          SECRETS_KEY: secretsKey,
-          MASTER_KEY: Buffer.from(Redacted.value(masterKey)).toString("base64"),
+          ...environmentFor(owner, redis.url),
           DOOR: JSON.stringify({ ...telegram.dataCentre, port }),
           TTL: String(ttl)
         }

@@ -5,17 +5,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { AppId, defaultTenant } from "../../../src/domain/Ids.ts"
-import { Fences } from "../../../src/lock/Fences.ts"
 import { Locks } from "../../../src/lock/Locks.ts"
 import * as LocksRedis from "../../../src/lock/LocksRedis.ts"
-import { Scrubber } from "../../../src/ops/Scrub.ts"
 import { SessionManager } from "../../../src/session/SessionManager.ts"
-import * as Database from "../../../src/store/Database.ts"
-import { DatabaseOwner } from "../../../src/store/DatabaseOwner.ts"
 import * as MtcuteClient from "../../../src/telegram/MtcuteClient.ts"
 import { preparedSession } from "../../../src/telegram/mtproto/SessionStorage.ts"
 import { UserClient } from "../../../src/telegram/UserClient.ts"
-import { process as processWith } from "../process.ts"
+import { sessionsOfEnvironment } from "./ofEnvironment.ts"
 
 const Door = Schema.fromJsonString(
   Schema.Struct({ id: Schema.Int, host: Schema.String, port: Schema.Int, publicKey: Schema.String })
@@ -50,7 +46,7 @@ const locks = (url: Redacted.Redacted<string>, ttl: number) =>
         withLease: (key, options) => withLease(key, { ...options, ttl })
       })
     )
-  ).pipe(Layer.provide(LocksRedis.layer({ url })), Layer.provide(Fences.layer))
+  ).pipe(Layer.provide(LocksRedis.layer({ url })))
 
 /** As if it were stopped from outside at the worst moment there is: its next step would be to write. */
 const freezeWhenTold = (ask: Effect.Effect<unknown, unknown>) => {
@@ -88,26 +84,9 @@ const rival = Effect.gen(function* () {
 
 const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const [database, redis, secretsKey, masterKey] = yield* Config.all([
-      Config.Redacted("DATABASE_URL"),
-      Config.Redacted("REDIS_URL"),
-      Config.Redacted("SECRETS_KEY"),
-      Config.Redacted("MASTER_KEY")
-    ])
     const door = yield* Schema.decodeUnknownEffect(Door)(yield* Config.String("DOOR"))
     const ttl = yield* Config.Int("TTL")
-    return processWith(clientThrough(door), {
-      replica: String(process.pid),
-      masterKey: Redacted.make(new Uint8Array(Buffer.from(Redacted.value(masterKey), "base64"))),
-      locks: locks(redis, ttl)
-    }).pipe(
-      Layer.provide(
-        Database.layer({ secretsKey, poolSize: 2, enginePoolSize: 1 }).pipe(
-          Layer.provide(DatabaseOwner.layerUrl(database))
-        )
-      ),
-      Layer.provide(Scrubber.layer)
-    )
+    return sessionsOfEnvironment(clientThrough(door), (redis) => locks(redis, ttl))
   })
 )
 

@@ -214,6 +214,7 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
         if (!value) for (const connection of connections) connection.destroy()
       }),
     connections: Effect.sync(() => connections.size),
+    accountOf: (id) => keys.get(id)?.account?.id,
     received: Effect.sync(() => [...keys.journal])
   })
 })
@@ -289,6 +290,8 @@ export class LoopbackTelegram extends Context.Service<
     readonly cut: Effect.Effect<void>
     readonly setReachable: (reachable: boolean) => Effect.Effect<void>
     readonly connections: Effect.Effect<number>
+    /** Who is logged in with this key. */
+    readonly accountOf: (key: string) => number | undefined
     /** Everything received so far, in order. */
     readonly received: Effect.Effect<ReadonlyArray<Received>>
   }
