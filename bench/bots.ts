@@ -4,11 +4,12 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Clock, Effect, Layer, Redacted } from "effect"
+import { Clock, Duration, Effect, Layer, Redacted } from "effect"
 import { AppId } from "../src/domain/Ids.ts"
 import { BotApiEmulator } from "../src/sandbox/Control.ts"
 import { Apps } from "../src/session/Apps.ts"
 import { Tenants } from "../src/store/Tenants.ts"
+import { pollHold } from "../src/telegram/Intake.ts"
 import { eventually } from "../test/support/Application.ts"
 import { operatorOf } from "../test/support/tenants.ts"
 import { idleCpu, residentMemory } from "./Process.ts"
@@ -58,7 +59,7 @@ const add = (tenant: string, bots: number) =>
 export const bots = Effect.fn("bench.bots")(function* (options: {
   readonly tenants: number
   readonly bots: number
-  /** Seconds over which idle time is measured, and rest before. */
+  /** Seconds of rest before idle time is measured. */
   readonly rest: number
 }) {
   const { application, dataDir } = yield* Product
@@ -66,7 +67,8 @@ export const bots = Effect.fn("bench.bots")(function* (options: {
   const count = options.tenants * options.bots
   const measure = Effect.gen(function* () {
     yield* Effect.sleep(options.rest * 1_000)
-    const idle = yield* idleCpu(pid, options.rest)
+    // Every bot asks once in that time.
+    const idle = yield* idleCpu(pid, Duration.toSeconds(pollHold))
     return { idle, memory: yield* residentMemory(pid) }
   })
   const before = yield* measure
