@@ -7,16 +7,13 @@ import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import type { MediaFile } from "../domain/IncomingMessage.ts"
 import { Blobs } from "../knowledge/Blobs.ts"
-import type { Signals } from "../store/Signals.ts"
-import type { TenantScope } from "../store/TenantScope.ts"
 import type { FetchedFile } from "../telegram/AccountMessage.ts"
 import type { UserError } from "../telegram/UserClient.ts"
-import { makeBorrowing } from "./Borrowing.ts"
 import { setbackOf } from "./FollowRules.ts"
 import { KnownAccounts } from "./KnownAccounts.ts"
 import type { ClientError } from "./SessionError.ts"
 import type { LiveSession } from "./SessionLife.ts"
-import type { SessionManager } from "./SessionManager.ts"
+import { SessionManager } from "./SessionManager.ts"
 
 /**
  * Bytes. Telegram's own limit is 2 GB, but a note's file is a row of the database, of which PostgreSQL holds two copies
@@ -47,14 +44,11 @@ export class AccountFiles extends Context.Service<
     ) => Effect.Effect<FetchedFile, UserError | SqlError.SqlError>
   }
 >()("zapiska/session/AccountFiles") {
-  static readonly layer: Layer.Layer<
-    AccountFiles,
-    never,
-    Blobs | KnownAccounts | SessionManager | Signals | TenantScope
-  > = Layer.effect(
-    this,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<AccountFiles, never, Blobs | KnownAccounts | SessionManager> =
+    Layer.effect(
+      this,
+      Effect.suspend(() => make)
+    )
 }
 
 const tooLarge: FetchedFile = { _tag: "TooLarge", limit: accountFileLimit }
@@ -62,7 +56,7 @@ const tooLarge: FetchedFile = { _tag: "TooLarge", limit: accountFileLimit }
 const make = Effect.gen(function* () {
   const blobs = yield* Blobs
   const known = yield* KnownAccounts
-  const borrowed = yield* makeBorrowing
+  const manager = yield* SessionManager
 
   const ofMessage = Effect.fn("AccountFiles.ofMessage")(
     function* (client: Pick<LiveSession, "account" | "download">, file: MediaFile) {
@@ -97,7 +91,7 @@ const make = Effect.gen(function* () {
       if (file.size > accountFileLimit) return Option.some(tooLarge)
       return yield* Effect.scoped(
         Effect.gen(function* () {
-          const client = yield* borrowed(account.value)
+          const client = yield* manager.borrow(account.value)
           const found = yield* client.fileSentTo(file.bot, file)
           if (Option.isNone(found)) return Option.none()
           return Option.some(yield* ofMessage(client, found.value))

@@ -6,9 +6,7 @@ import { Cache, Context, Duration, Effect, Exit, Layer, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { Signals } from "../store/Signals.ts"
-import type { TenantScope } from "../store/TenantScope.ts"
 import type { FollowableChat, UserError } from "../telegram/UserClient.ts"
-import { makeBorrowing } from "./Borrowing.ts"
 import type { ClientError } from "./SessionError.ts"
 import { SessionEvents, type SessionKey, sessionName } from "./SessionEvents.ts"
 import { keyOf } from "./SessionLife.ts"
@@ -25,14 +23,11 @@ export class KnownAccounts extends Context.Service<
     readonly chats: (key: SessionKey) => Effect.Effect<ReadonlyArray<FollowableChat>, ChatsError>
   }
 >()("zapiska/session/KnownAccounts") {
-  static readonly layer: Layer.Layer<
-    KnownAccounts,
-    never,
-    SessionEvents | SessionManager | Signals | TenantScope
-  > = Layer.effect(
-    this,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<KnownAccounts, never, SessionEvents | SessionManager | Signals> =
+    Layer.effect(
+      this,
+      Effect.suspend(() => make)
+    )
 }
 
 /** Sessions move rarely, and each move is heard of. */
@@ -49,7 +44,6 @@ const make = Effect.gen(function* () {
   const manager = yield* SessionManager
   const events = yield* SessionEvents
   const signals = yield* Signals
-  const borrowed = yield* makeBorrowing
 
   const sessions = yield* Cache.makeWith<TenantId, ReadonlyArray<SessionInfo>, SqlError.SqlError>(
     manager.list,
@@ -60,7 +54,7 @@ const make = Effect.gen(function* () {
   )
   const chats = yield* Cache.makeWith<string, ReadonlyArray<FollowableChat>, ChatsError>(
     (name) =>
-      borrowed(keyOf(name)).pipe(
+      manager.borrow(keyOf(name)).pipe(
         Effect.flatMap((client) => Stream.runCollect(Stream.take(client.chats, mostChats))),
         Effect.scoped
       ),

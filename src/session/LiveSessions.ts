@@ -8,6 +8,7 @@ import type { TenantId } from "../domain/Ids.ts"
 import { Lease, Locks } from "../lock/Locks.ts"
 import { Signals } from "../store/Signals.ts"
 import { Timeout, UserClient, type UserError } from "../telegram/UserClient.ts"
+import { makeBorrowing } from "./Borrowing.ts"
 import { makeJudging, unusable } from "./Judging.ts"
 import { clientsLive } from "./metrics.ts"
 import { type ClientError, HeldElsewhere, NotAuthorized, TenantDisabled } from "./SessionError.ts"
@@ -33,6 +34,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
   const locks = yield* Locks
   const users = yield* UserClient
   const signals = yield* Signals
+  const borrowing = yield* makeBorrowing
   const scope = yield* Scope.Scope
   const judging = makeJudging(store, secrets)
   /** The newest of each session, until it is over and done with. */
@@ -246,10 +248,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
     yield* drop(life)
   })
 
-  yield* signals.listen("zapiska_sessions_wanted").pipe(
-    Stream.runForEach((name) => stop(keyOf(name))),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  yield* borrowing.wanted.pipe(Stream.runForEach(stop), Effect.forkScoped({ startImmediately: true }))
 
   /** Ends what is live of all other tenants. */
   const serveOnly = Effect.fnUntraced(function* (served: ReadonlyArray<TenantId>) {
@@ -269,5 +268,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
     Effect.forkScoped({ startImmediately: true })
   )
 
-  return { get, validate, stop, serveOnly, judging }
+  const borrow = (key: SessionKey) => borrowing.borrow(key, get(key))
+
+  return { get, borrow, validate, stop, serveOnly, judging }
 })

@@ -60,6 +60,8 @@ export class SessionManager extends Context.Service<
      * has it at a time; all who ask here share it.
      */
     readonly client: (key: SessionKey) => Effect.Effect<LiveSession, ClientError, Scope.Scope>
+    /** As `client`, also where another process has it, which is asked to let go of it for a while. */
+    readonly borrow: (key: SessionKey) => Effect.Effect<LiveSession, ClientError, Scope.Scope>
     /**
      * Keeps `work` going with the client of the session in one of the processes that ask for it, until `stop`. Where
      * nobody is logged in it waits for that.
@@ -204,6 +206,8 @@ const make = Effect.fnUntraced(function* (
     add: store.add,
 
     client: Effect.fn("SessionManager.client")((key) => measured(live.get(key))),
+
+    borrow: Effect.fn("SessionManager.borrow")((key) => measured(live.borrow(key))),
 
     start: Effect.fn("SessionManager.start")((key, work) =>
       tasks

@@ -159,6 +159,7 @@ it.live(
  */
 const elsewhere: Readonly<Record<string, string>> = {
   BotPort: "test/telegram/BotPort.test.ts",
+  AccountFiles: "test/session/AccountFiles.test.ts",
   Bots: "test/session/Apps.test.ts",
   ChatFollows: "test/session/ChatFollows.test.ts",
   KnownAccounts: "test/session/ChatFollows.test.ts",
