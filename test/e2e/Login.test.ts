@@ -36,7 +36,9 @@ it.live(
       const page = () => Effect.promise(() => fetch(url).then((answer) => answer.text()))
       assert.include(yield* page(), `default/user-${ann.id}`)
       assert.deepStrictEqual(
-        yield* query("SELECT app, expected_user_id::int, api_key_alias FROM zapiska.sessions ORDER BY app"),
+        yield* query(
+          "SELECT app, expected_user_id::int, api_key_alias FROM zapiska.sessions WHERE kind = 'user' ORDER BY app"
+        ),
         [
           ["me", null, "me"],
           [`user-${ann.id}`, ann.id, "me"]
