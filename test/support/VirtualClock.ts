@@ -86,5 +86,17 @@ export const makeVirtualClock = (begin: number) => {
       Effect.forever(Effect.andThen(quiet, jump))
     )
 
-  return { clock, io, drive }
+  /** Lets so many milliseconds pass for a program on this clock that nobody drives. Not to be run on this clock. */
+  const pass = Effect.fnUntraced(function* (millis: number) {
+    const until = now + millis
+    while (true) {
+      yield* quiet
+      if (Math.min(...[...sleepers].map(({ at }) => at)) > until) break
+      yield* jump
+    }
+    now = Math.max(now, until)
+    yield* quiet
+  })
+
+  return { clock, io, drive, pass }
 }

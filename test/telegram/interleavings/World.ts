@@ -18,27 +18,10 @@ import { Outbox, type OutboxEntry } from "../../../src/telegram/Outbox.ts"
 import { OutgoingFiles } from "../../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../../src/telegram/Pacer.ts"
 import { emulatorLayer } from "../../support/emulator.ts"
+import { mortal, type ProcessIO, scopeThrough } from "../../support/Mortal.ts"
 import { makeVirtualClock } from "../../support/VirtualClock.ts"
 import { type Ending, listen, type Row } from "./Evidence.ts"
 import { bot, makePlaces, type Place } from "./Places.ts"
-
-type ProcessIO = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-/** Until `dead`: then it is broken off, and whoever waits for it waits for ever. */
-const mortal =
-  (dead: Deferred.Deferred<void>, io: ProcessIO): ProcessIO =>
-  (effect) =>
-    Effect.flatMap(
-      Effect.raceFirst(
-        Effect.exit(Effect.interruptible(io(effect))),
-        Effect.as(Deferred.await(dead), undefined)
-      ),
-      (exit) =>
-        Effect.flatMap(Deferred.isDone(dead), (gone) => (gone || exit === undefined ? Effect.never : exit))
-    )
-
-const scopeThrough = (scope: TenantScope["Service"], io: ProcessIO) =>
-  TenantScope.of({ ...scope, transaction: (tenant, body) => io(scope.transaction(tenant, body)) })
 
 interface Dispatcher {
   readonly port: BotPort["Service"]

@@ -1,0 +1,7 @@
+import { it } from "@effect/vitest"
+import { lawful } from "./model/properties.ts"
+
+it.live(
+  "a session makes moves of the table alone, each recorded and told once, and can be logged in from wherever it is",
+  () => lawful({ runs: Number(process.env.RUNS ?? 1_000) })
+)
