@@ -27,6 +27,9 @@ export interface ServerKey {
   readonly exchange: DiffieHellman
 }
 
+/** mtcute looks fingerprints up without their leading zeros and keeps them with: it never finds one in 16 keys. */
+const isFindable = (fingerprint: Long) => fingerprint.toString(16).length === 16
+
 export const makeServerKey = (): ServerKey => {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
   const { n, e } = createPublicKey(publicKey.export({ type: "spki", format: "pem" })).export({
@@ -36,12 +39,14 @@ export const makeServerKey = (): ServerKey => {
   writer.bytes(Buffer.from(n!, "base64url"))
   writer.bytes(Buffer.from(e!, "base64url"))
   const digest = sha1(writer.result())
+  const fingerprint = Long.fromBytesLE([...digest.subarray(-8)], true)
+  if (!isFindable(fingerprint)) return makeServerKey()
   const exchange = createDiffieHellman(prime, 3)
   exchange.generateKeys()
   return {
     exchange,
     publicKey: publicKey.export({ type: "pkcs1", format: "pem" }).toString(),
-    fingerprint: Long.fromBytesLE([...digest.subarray(-8)], true),
+    fingerprint,
     decrypt: (data) =>
       privateDecrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, Buffer.from(data))
   }
