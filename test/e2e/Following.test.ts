@@ -1,9 +1,17 @@
 /** Chats of a person's own account become notes: the whole assistant, and the real client of Telegram. */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
+import { Long } from "@mtcute/core"
 import { Effect, Layer, type Schema } from "effect"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
-import { type Application, eventually, start, temporaryDirectory } from "../support/Application.ts"
+import {
+  type Application,
+  type ApplicationOptions,
+  eventually,
+  launch,
+  start,
+  temporaryDirectory
+} from "../support/Application.ts"
 import { answered, answers, reading, say } from "../support/Assistant.ts"
 import { emulatorLayer } from "../support/emulator.ts"
 import { LoopbackTelegram } from "../support/mtproto/LoopbackTelegram.ts"
@@ -47,13 +55,19 @@ const world = Effect.gen(function* () {
   yield* telegram.addChannel(news, [person.id])
   yield* telegram.addChannel(busy, [person.id])
   const dataDir = yield* temporaryDirectory
-  const run = (failpoint?: { readonly name: string; readonly count: number }) =>
-    start({
-      dataDir,
-      emulator,
-      dataCentre: telegram.dataCentre,
-      ...(failpoint === undefined ? {} : { failpoint }),
-      env: { ADMIN_TOKEN: adminToken, NOTE_WINDOW: "1 second", NOTE_WINDOW_MAX: "5 seconds" }
+  const options = (failpoint?: ApplicationOptions["failpoint"]): ApplicationOptions => ({
+    dataDir,
+    emulator,
+    dataCentre: telegram.dataCentre,
+    ...(failpoint === undefined ? {} : { failpoint }),
+    env: { ADMIN_TOKEN: adminToken, NOTE_WINDOW: "1 second", NOTE_WINDOW_MAX: "5 seconds" }
+  })
+  const run = (failpoint?: ApplicationOptions["failpoint"]) => start(options(failpoint))
+  /** Ends at the failpoint, be it before it is ready. */
+  const killed = (failpoint: ApplicationOptions["failpoint"]) =>
+    Effect.gen(function* () {
+      const application = yield* launch(options(failpoint))
+      assert.strictEqual((yield* application.ended).signal, "SIGKILL", application.output())
     })
 
   const logIn = Effect.fnUntraced(function* (application: Application) {
@@ -92,7 +106,7 @@ const world = Effect.gen(function* () {
     assert.deepStrictEqual(found, wanted)
     return yield* notes(chat)
   })
-  return { telegram, emulator, person, dataDir, run, logIn, follow, followed, notes, noted }
+  return { telegram, emulator, person, dataDir, run, killed, logIn, follow, followed, notes, noted }
 })
 
 describe("following", () => {
@@ -100,7 +114,8 @@ describe("following", () => {
     "has each message of the chosen chats in the notes once: history, what happens, and what happened while it was down",
     () =>
       Effect.gen(function* () {
-        const { telegram, person, run, logIn, follow, followed, noted } = yield* world
+        const { telegram, person, dataDir, run, logIn, follow, followed, noted } = yield* world
+        const { gitBytes } = reading(dataDir)
         const ago = (days: number) => now() - days * day
         const before = yield* telegram.post(news.id, { text: "an old story", date: ago(30) })
         const story = yield* telegram.post(news.id, { text: "a story", date: ago(3) })
@@ -150,6 +165,24 @@ describe("following", () => {
           )
         yield* says(newsChat, [story, another, live], "it pours")
         yield* says(person.id, [shopping, milk], "buy oat milk")
+        // An album is one note, with its files.
+        const files = yield* Effect.forEach([3000, 700_000], (size, nth) =>
+          telegram.addFile({ size, name: `scan-${nth}.pdf`, mime: "application/pdf" })
+        )
+        const album = Long.fromNumber(77)
+        const scans = yield* Effect.forEach(files, (file) =>
+          telegram.say(person.id, { text: "", media: telegram.attachment(file), album })
+        )
+        const withScans = yield* noted(person.id, [shopping, milk, ...scans])
+        const scansNote = withScans.find(({ messages }) => messages.includes(scans[0]!))
+        assert(scansNote !== undefined)
+        assert.deepStrictEqual(scansNote.messages, scans)
+        const links = [...scansNote.body.matchAll(/media\/[^)>]*/g)].map(([path]) => path)
+        for (const [nth, path] of links.entries())
+          assert.isTrue(
+            (yield* gitBytes("show", `HEAD:${path}`)).equals(fileBytes(files[nth]!, 0, files[nth]!.size))
+          )
+        assert.lengthOf(links, files.length)
         // The note is the person's copy.
         yield* telegram.removePosts(news.id, [story])
         yield* telegram.remove(person.id, [milk])
@@ -165,7 +198,7 @@ describe("following", () => {
         const thought = yield* telegram.say(person.id, { text: "a thought" }, { how: "silent" })
         const second = yield* run()
         yield* noted(newsChat, [story, another, live, gap])
-        yield* noted(person.id, [shopping, milk, thought])
+        yield* noted(person.id, [shopping, milk, ...scans, thought])
         yield* noted(busyChat, [...many, ...missed])
         yield* says(busyChat, [...many, ...missed], "edited meanwhile")
 
@@ -177,7 +210,7 @@ describe("following", () => {
         yield* api(second, "DELETE", `${sessions}/ada/follows/@news`)
         yield* telegram.post(news.id, { text: "unheard" })
         const last = yield* telegram.say(person.id, { text: "still heard" })
-        yield* noted(person.id, [shopping, milk, thought, last])
+        yield* noted(person.id, [shopping, milk, ...scans, thought, last])
         yield* noted(newsChat, [story, another, live, gap])
       }).pipe(Effect.provide(layer)),
     400_000
@@ -187,7 +220,7 @@ describe("following", () => {
     "has each message in the notes once when it is killed between storing and remembering",
     () =>
       Effect.gen(function* () {
-        const { telegram, person, run, logIn, follow, noted } = yield* world
+        const { telegram, person, run, killed, logIn, follow, noted } = yield* world
         const date = now() - day
         const posts = yield* Effect.forEach(Array.from({ length: 12 }), (_, nth) =>
           telegram.post(news.id, { text: `post ${nth}`, date: date + nth * 600 })
@@ -197,8 +230,7 @@ describe("following", () => {
         yield* follow(first, "@news", date - day)
         assert.strictEqual((yield* first.ended).signal, "SIGKILL")
         const thought = yield* telegram.say(person.id, { text: "a thought" }, { how: "silent" })
-        const second = yield* run({ name: "committed", count: 4 })
-        assert.strictEqual((yield* second.ended).signal, "SIGKILL")
+        yield* killed({ name: "committed", count: 4 })
         const third = yield* run()
         yield* noted(newsChat, posts)
         yield* follow(third, "saved", date)
