@@ -49,6 +49,11 @@ export class AccountFiles extends Context.Service<
       this,
       Effect.suspend(() => make)
     )
+  /** For a program without accounts. */
+  static readonly layerNone: Layer.Layer<AccountFiles> = Layer.succeed(this, {
+    sent: () => Effect.succeedNone,
+    ofMessage: () => Effect.succeed({ _tag: "Refused", reason: "there are no accounts" })
+  })
 }
 
 const tooLarge: FetchedFile = { _tag: "TooLarge", limit: accountFileLimit }

@@ -16,7 +16,7 @@ const fileId = "p"
 const fileUniqueId = "unique p"
 
 const layer = Media.layer.pipe(
-  Layer.provide(Layer.mock(AccountFiles, { sent: () => Effect.succeedNone })),
+  Layer.provide(AccountFiles.layerNone),
   Layer.provideMerge(BotPort.layerRecording),
   Layer.provideMerge(Blobs.layer),
   Layer.provide(TestDatabase.layer)

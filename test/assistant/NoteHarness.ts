@@ -83,7 +83,7 @@ const outbox = Layer.effect(
 export const layer = NoteCreation.layer.pipe(
   Layer.provide(MediaRetry.layer),
   Layer.provide(Media.layer),
-  Layer.provide(Layer.mock(AccountFiles, { sent: () => Effect.succeedNone })),
+  Layer.provide(AccountFiles.layerNone),
   Layer.provide(WorkflowEngine.layerMemory),
   Layer.provideMerge(outbox),
   Layer.provideMerge(Announced.layer),
