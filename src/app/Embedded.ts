@@ -199,6 +199,11 @@ const receiving = configured(({ telegram: { webhook } }) =>
   webhook === undefined ? Intake.layer : WebhookIntake.layer(webhook)
 )
 
+/** Services with no part in the database hear of sessions by the operator's Redis. */
+const told = configured(({ redisUrl }) =>
+  redisUrl === undefined ? Layer.empty : shared((server) => server.sessionEvents(redisUrl))
+)
+
 const intake = Layer.merge(BotFleet.layer, FollowFleet.layer).pipe(
   Layer.provideMerge(BotRunner.layer),
   Layer.provide(BotSessions.layer),
@@ -218,7 +223,7 @@ export const layerWith = <A, E>(bot: Layer.Layer<BotPort | A, E, BeneathBot>) =>
     Layer.provideMerge(Readiness.layer),
     Layer.provideMerge(Background.layer),
     Layer.provideMerge(intake),
-    Layer.provideMerge(Layer.provideMerge(conversations, accounts)),
+    Layer.provideMerge(Layer.merge(Layer.provideMerge(conversations, accounts), told)),
     Layer.provideMerge(TaskManager.layer),
     Layer.provideMerge(permission),
     Layer.provideMerge(outbound),

@@ -7,6 +7,7 @@ import { RateLimiter } from "effect/persistence"
 import * as ClusterEngine from "../conversation/ClusterEngine.ts"
 import * as LocksRedis from "../lock/LocksRedis.ts"
 import * as RedisClient from "../lock/RedisClient.ts"
+import * as SessionEventsRedis from "../session/SessionEventsRedis.ts"
 import { LimitCounters } from "../telegram/LimitCounters.ts"
 
 /** Leases that no two processes hold. */
@@ -19,6 +20,10 @@ export const counters = (url: Redacted.Redacted) =>
     Layer.provide(RateLimiter.layerStoreRedis({ prefix: "zapiska:limits:" })),
     Layer.provide(RedisClient.layer({ url }))
   )
+
+/** What happens to sessions, for services that have no part in the database. */
+export const sessionEvents = (url: Redacted.Redacted) =>
+  SessionEventsRedis.layer.pipe(Layer.provide(RedisClient.layer({ url })))
 
 /** Conversations with one owner each among all replicas, which know of each other. */
 export const engine = ClusterEngine.layer

@@ -23,6 +23,8 @@ export const SessionEvent = Schema.Struct({
   tenant: TenantId,
   app: AppId,
   kind: SessionKind,
+  /** Of the moves of this session, from 1 without gaps: whoever misses one sees that. */
+  number: Schema.Int,
   from: SessionState,
   to: SessionState,
   reason: MoveReason,
@@ -34,18 +36,19 @@ export const SessionEvent = Schema.Struct({
 export type SessionEvent = typeof SessionEvent.Type
 
 const Payload = Schema.fromJsonString(SessionEvent)
-const encode = Schema.encodeSync(Payload)
+export const encodeEvent = Schema.encodeSync(Payload)
 const decode = Schema.decodeUnknownEffect(Payload)
 
 export const eventFor = (
   key: SessionKey,
   move: Move,
-  { at, correlation }: { readonly at: number; readonly correlation: string }
+  { at, correlation, number }: Pick<SessionEvent, "at" | "correlation" | "number">
 ): SessionEvent => ({
   event: eventOf(move),
   tenant: key.tenant,
   app: key.app,
   kind: move.kind,
+  number,
   from: move.from,
   to: move.to,
   reason: move.reason,
@@ -58,7 +61,7 @@ export const announce = (
   signals: Signals["Service"],
   sql: SqlClient.SqlClient,
   event: SessionEvent
-): Effect.Effect<void, SqlError.SqlError> => signals.notify(sql, "zapiska_sessions", encode(event))
+): Effect.Effect<void, SqlError.SqlError> => signals.notify(sql, "zapiska_sessions", encodeEvent(event))
 
 export class SessionEvents extends Context.Service<
   SessionEvents,

@@ -185,7 +185,7 @@ const make = Effect.fnUntraced(function* (replica: string) {
           const event = eventFor(
             key,
             { from: before.state, reason, to, kind: after.kind },
-            { at: now, correlation: traceId }
+            { at: now, correlation: traceId, number: after.moves }
           )
           yield* announce(signals, sql, event)
           return { before, after }
