@@ -4,19 +4,17 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Clock, Config, Effect, Layer, Queue, Redacted, References, Schema, Scope } from "effect"
-import { AppId, defaultTenant, UserId } from "../src/domain/Ids.ts"
+import { AppId, defaultTenant } from "../src/domain/Ids.ts"
 import { Fences } from "../src/lock/Fences.ts"
 import { makeLocks } from "../src/lock/Leasing.ts"
-import { Lease, Locks, lockName } from "../src/lock/Locks.ts"
+import { Locks, lockName } from "../src/lock/Locks.ts"
 import { makeMemoryStore } from "../src/lock/LocksMemory.ts"
 import { makeRedisStore } from "../src/lock/LocksRedis.ts"
 import { leaseOf } from "../src/session/SessionLife.ts"
 import { SessionManager } from "../src/session/SessionManager.ts"
-import { SessionSecrets } from "../src/session/SessionSecrets.ts"
-import { SessionStore } from "../src/session/SessionStore.ts"
 import { Vault } from "../src/session/Vault.ts"
 import { sessionsOfEnvironment } from "../test/session/mtproto/ofEnvironment.ts"
-import { locksOf } from "../test/session/process.ts"
+import { authorized, locksOf } from "../test/session/process.ts"
 import { apiHash, clientTo } from "../test/support/mtproto/accounts.ts"
 import type { World } from "../test/support/mtproto/loopbackProcess.ts"
 
@@ -51,20 +49,9 @@ const redisLocks = (url: Redacted.Redacted<string>) =>
     })
   )
 
-/** As a login leaves it. */
-const prepare = Effect.fnUntraced(function* (account: World["accounts"][number]) {
-  const key = keyOf(account.id)
-  const store = yield* SessionStore
-  const { keep } = yield* SessionSecrets
-  yield* store.add(key, { kind: "user", apiKeyAlias: "main" })
-  const authorize = Effect.gen(function* () {
-    const by = { actor: "admin", fence: (yield* Lease).fence }
-    yield* store.move(key, "code_sent", by)
-    const kept = { session: Redacted.make(account.session) }
-    const who = { id: UserId.make(account.id), name: "Ada" }
-    yield* store.move(key, "authorization_success", by, { account: who }, keep(key, kept))
-  })
-  yield* (yield* Locks).withLease(leaseOf(key))(authorize)
+const prepare = Effect.fnUntraced(function* ({ id, session }: World["accounts"][number]) {
+  yield* (yield* SessionManager).add(keyOf(id), { kind: "user", apiKeyAlias: "main" })
+  yield* authorized(keyOf(id), id, Redacted.make(session))
 })
 
 const run = Effect.fnUntraced(function* (world: World, sizes: typeof Sizes.Type) {

@@ -1,12 +1,13 @@
 /** Sessions as one process has them, beside others or alone; for tests of it and for processes that are one. */
 import { randomBytes } from "node:crypto"
 import { Effect, Layer, Redacted } from "effect"
-import { defaultTenant, type TenantId } from "../../src/domain/Ids.ts"
+import { defaultTenant, type TenantId, UserId } from "../../src/domain/Ids.ts"
 import { Fences } from "../../src/lock/Fences.ts"
 import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
-import { Locks } from "../../src/lock/Locks.ts"
+import { Lease, Locks } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
-import { SessionEvents } from "../../src/session/SessionEvents.ts"
+import { SessionEvents, type SessionKey } from "../../src/session/SessionEvents.ts"
+import { leaseOf } from "../../src/session/SessionLife.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
@@ -48,3 +49,20 @@ export const process = (
       )
     )
   )
+
+/** Leaves a session as a login of this account would have, without one. */
+export const authorized = Effect.fnUntraced(function* (
+  key: SessionKey,
+  account: number,
+  session: Redacted.Redacted<string>
+) {
+  const { move } = yield* SessionStore
+  const { keep } = yield* SessionSecrets
+  const authorize = Effect.gen(function* () {
+    const by = { actor: "admin", fence: (yield* Lease).fence }
+    yield* move(key, "code_sent", by)
+    const who = { id: UserId.make(account), name: "Ada" }
+    yield* move(key, "authorization_success", by, { account: who }, keep(key, { session }))
+  })
+  yield* (yield* Locks).withLease(leaseOf(key))(authorize)
+})

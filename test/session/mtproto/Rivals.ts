@@ -10,9 +10,10 @@ import { eventually } from "../../support/Application.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
 import { TestRedis } from "../../support/redis.ts"
-import { added } from "../support.ts"
+import { authorized } from "../process.ts"
+import { added, key } from "../support.ts"
 import { environmentFor } from "./ofEnvironment.ts"
-import { ada, loggedIn, process as office, withoutPassword } from "./support.ts"
+import { ada, process as office, withoutPassword } from "./support.ts"
 
 const Said = Schema.fromJsonString(
   Schema.Struct({
@@ -101,7 +102,8 @@ export const rivals = (blows: ReadonlyArray<Blow>, { ttl }: { readonly ttl: numb
   Effect.gen(function* () {
     const telegram = yield* LoopbackTelegram
     yield* telegram.addAccount(withoutPassword)
-    yield* Effect.andThen(added(), loggedIn()).pipe(Effect.provide(office))
+    const session = yield* telegram.session(ada.id)
+    yield* Effect.andThen(added(), authorized(key, ada.id, session)).pipe(Effect.provide(office))
     let holder = yield* rival(ttl)
     yield* isLive(holder)
     let other = yield* rival(ttl)

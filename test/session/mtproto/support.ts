@@ -30,7 +30,8 @@ export const loggedIn = Effect.fnUntraced(function* (
 ) {
   const manager = yield* SessionManager
   const { ended, next } = yield* watching(manager.loginByCode(session, secret(account.phone), by))
-  yield* next("CodeSent")
+  // A login that fails shows no step more: let it be seen why.
+  yield* Effect.raceFirst(next("CodeSent"), Effect.flatMap(ended, Effect.die))
   yield* manager.submitCode(session, secret(account.code ?? "54321"))
   yield* ended
 })
