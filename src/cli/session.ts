@@ -76,7 +76,7 @@ const status = Command.make(
 ).pipe(Command.withDescription("What became of a session, the newest move first"))
 
 /** A step as it is said; nothing for what says nothing new. */
-const said = (view: LoginView): Effect.Effect<string> => {
+const said = (view: Exclude<LoginView, { readonly _tag: "Ended" }>): Effect.Effect<string> => {
   switch (view._tag) {
     case "Qr":
       return Effect.map(
@@ -94,8 +94,6 @@ const said = (view: LoginView): Effect.Effect<string> => {
       )
     case "Authorized":
       return Effect.succeed(`Logged in as ${view.account.name} (${view.account.id})`)
-    case "Ended":
-      return Effect.succeed(view.message)
     case "Starting":
       return Effect.succeed("Connecting to Telegram…")
   }
@@ -118,11 +116,11 @@ const login = Command.make(
         let last = ""
         let view: LoginView = yield* client.sessions.login({ params, payload })
         while (true) {
+          if (view._tag === "Ended") return yield* new CommandRefused({ message: view.message })
           const now = JSON.stringify(view)
           if (now !== last) yield* Console.log(yield* said(view))
           last = now
           if (view._tag === "Authorized") return
-          if (view._tag === "Ended") return yield* new CommandRefused({ message: view.message })
           const answered =
             view._tag === "CodeSent"
               ? client.sessions.code({ params, payload: { code: yield* readSecret("The code") } })
