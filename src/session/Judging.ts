@@ -101,6 +101,11 @@ export const makeJudging = (store: SessionStore["Service"], secrets: SessionSecr
         case "Ended": {
           const end = verdict.reason === "material_corrupted" ? secrets.setAside(key) : secrets.destroy(key)
           yield* store.move(key, verdict.reason, by, { error: message }, end)
+          // Nothing of Telegram's does that: somebody or something was at the database.
+          if (verdict.reason === "material_corrupted")
+            yield* Effect.logWarning(
+              `What was kept of session ${session} was changed or cut; it is set aside in vault_quarantine. Log in again, and find out what changed it`
+            )
           return endedAs(session, verdict.reason, message)
         }
         case "Wait": {
@@ -130,5 +135,18 @@ export const makeJudging = (store: SessionStore["Service"], secrets: SessionSecr
         : store.note(key, by, { account })
     }).pipe(Effect.catch((error) => Effect.flatMap(refusedMove(sessionName(key))(error), Effect.fail)))
 
-  return { failed, answered }
+  /** Telegram was not asked: what is missing is missing here, and operators see it in the row. */
+  const hindered = (row: SessionRow, by: Mover, error: { readonly message: string }) =>
+    row.lastError === error.message
+      ? Effect.void
+      : store.note(row, by, { error: error.message }).pipe(
+          Effect.catch((failure) =>
+            Effect.logWarning(
+              `What hinders session ${sessionName(row)} could not be written down: ${failure.message}`
+            )
+          ),
+          Effect.asVoid
+        )
+
+  return { failed, answered, hindered }
 }

@@ -52,14 +52,19 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
   const connect = Effect.fnUntraced(function* (key: SessionKey, lease: Lease["Service"]) {
     const row = yield* usable(key)
     const by = { actor: "system", fence: lease.fence }
-    const { apiHash, apiId } = yield* secrets.credentials(row)
-    const kept = yield* secrets
-      .kept(key)
+    const hindered = (error: { readonly message: string }) => judging.hindered(row, by, error)
+    const { apiHash, apiId } = yield* secrets
+      .credentials(row)
       .pipe(
-        Effect.tapErrorTag("Corrupted", (error) =>
-          judging.failed(key, by, { _tag: "Ended", reason: "material_corrupted" }, error, "validation_failed")
-        )
+        Effect.tapErrorTag("CredentialsMissing", hindered),
+        Effect.tapErrorTag("SecretUnreadable", hindered)
       )
+    const kept = yield* secrets.kept(key).pipe(
+      Effect.tapErrorTag("Corrupted", (error) =>
+        judging.failed(key, by, { _tag: "Ended", reason: "material_corrupted" }, error, "validation_failed")
+      ),
+      Effect.tapErrorTag("SecretUnreadable", hindered)
+    )
     const expected = row.account?.id ?? row.expected
     const connecting = Effect.gen(function* () {
       const session = yield* users.connect({
