@@ -69,7 +69,9 @@ export const listen = ({
     host,
     port,
     // Exit waits for nobody: a page that holds a stream open is cut off.
-    gracefulShutdownTimeout: "1 second"
+    gracefulShutdownTimeout: "1 second",
+    // No page says more at once, and `ws` would hold 100 MB for whoever does.
+    websocket: { maxPayload: 16 * 1024 }
   }).pipe(
     Layer.catch((error) => {
       const reason = reasonOf(error)

@@ -155,6 +155,10 @@ const make = Effect.gen(function* () {
     return others.length === 0 ? yield* new LastOwner({ tenant, user }) : member
   })
 
+  /** A link they asked for as owner would go on to let an account in. */
+  const endLogins = (sql: SqlClient.SqlClient, tenant: TenantId, user: UserId) =>
+    sql`DELETE FROM login_links WHERE tenant_id = ${tenant} AND actor = ${`user:${user}`}`
+
   return Members.of({
     roll: rolls.get,
     list: Effect.fn("Members.list")(rows),
@@ -187,6 +191,7 @@ const make = Effect.gen(function* () {
           if (before.role === role) return before
           yield* sql`UPDATE members SET role = ${role}
             WHERE tenant_id = ${tenant} AND user_id = ${user}::bigint`
+          if (role !== "owner") yield* endLogins(sql, tenant, user)
           const details = { from: before.role, to: role }
           yield* audit.record({ tenant, actor, action: "member.role", subject: String(user), details })
           return { ...before, role }
@@ -199,6 +204,7 @@ const make = Effect.gen(function* () {
         Effect.gen(function* () {
           const { role } = yield* changeable(sql, tenant, user, undefined)
           yield* sql`DELETE FROM members WHERE tenant_id = ${tenant} AND user_id = ${user}::bigint`
+          yield* endLogins(sql, tenant, user)
           yield* audit.record({
             tenant,
             actor,

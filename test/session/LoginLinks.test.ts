@@ -11,11 +11,13 @@ import { Vault } from "../../src/session/Vault.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { Tenants } from "../../src/store/Tenants.ts"
+import { Members } from "../../src/telegram/Members.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { apiHash, key, masterKey } from "./support.ts"
 
 const layerAt = (base: string) =>
   LoginLinks.layer({ base }).pipe(
+    Layer.provideMerge(Members.layer),
     Layer.provideMerge(
       Layer.mergeAll(SessionStore.layer({ replica: "one" }), Vault.layer({ masterKey }), Tenants.layer)
     ),
@@ -89,6 +91,24 @@ it.effect("a new link ends the one before it, and not the login that was begun w
     const ticket = Redacted.value(Option.getOrThrow(yield* links.open(second)).ticket)
     yield* links.create(key, "admin")
     assert.deepStrictEqual(yield* links.resume(second, ticket), Option.some({ key, actor: "user:42" }))
+  }).pipe(Effect.provide(layer))
+)
+
+it.effect("whoever is no owner any more goes on with none of their links, opened or not", () =>
+  Effect.gen(function* () {
+    yield* withKey()
+    const links = yield* LoginLinks
+    const members = yield* Members
+    const [ann, bob, cleo] = [UserId.make(42), UserId.make(43), UserId.make(44)]
+    for (const user of [ann, bob, cleo]) yield* members.add(defaultTenant, { user, role: "owner" }, "admin")
+    const linkOf = (person: UserId) => Effect.map(links.createFor(defaultTenant, person), tokenOf)
+    const [anns, bobs, cleos] = [yield* linkOf(ann), yield* linkOf(bob), yield* linkOf(cleo)]
+    const ticket = Redacted.value(Option.getOrThrow(yield* links.open(anns)).ticket)
+    yield* members.setRole(defaultTenant, ann, "reader", "admin")
+    yield* members.remove(defaultTenant, bob, "admin")
+    assert.isTrue(Option.isNone(yield* links.resume(anns, ticket)))
+    assert.isTrue(Option.isNone(yield* links.open(bobs)))
+    assert.isTrue(Option.isSome(yield* links.open(cleos)))
   }).pipe(Effect.provide(layer))
 )
 

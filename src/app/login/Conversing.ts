@@ -24,10 +24,14 @@ const isRefusal = (error: LoginError | NoLogin): boolean =>
   error._tag === "NoLogin" ||
   ((error._tag === "CodeRefused" || error._tag === "PasswordRefused") && error.triesLeft > 0)
 
-/** Goes on until the socket closes. The login outlives it: a page that comes back joins it. */
-export const converse = Effect.fn("Login.converse")(function* (
+/**
+ * Goes on until the socket closes. The login outlives it: a page that comes back joins it. `works`: whether the link still
+ * does, which is asked before each act, for a page may stay open for days.
+ */
+export const converse = Effect.fn("Login.converse")(function* <R>(
   socket: Socket.Socket,
   { actor, key }: LoginLink,
+  works: Effect.Effect<boolean, SqlError.SqlError, R>,
   options: Pick<LoginOptions, "within">
 ) {
   const sessions = yield* SessionManager
@@ -101,8 +105,14 @@ export const converse = Effect.fn("Login.converse")(function* (
   while (true) {
     for (const text of yield* pull) {
       const act = text.length > longestAct ? Option.none() : yield* Effect.option(decodeAct(text))
-      if (Option.isSome(act)) yield* doAct(act.value)
-      else yield* write(new Socket.CloseEvent(1008, "not understood"))
+      if (Option.isNone(act)) yield* write(new Socket.CloseEvent(1008, "not understood"))
+      else
+        yield* works.pipe(
+          Effect.flatMap((still) =>
+            still ? doAct(act.value) : write(new Socket.CloseEvent(1008, "the link has ended"))
+          ),
+          Effect.catchTag("SqlError", orSay)
+        )
     }
   }
 })

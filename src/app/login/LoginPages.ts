@@ -72,7 +72,8 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
         const link = yield* opened
         if (Option.isNone(link)) return HttpServerResponse.empty({ status: 403 })
         const request = yield* HttpServerRequest.HttpServerRequest
-        yield* Effect.flatMap(request.upgrade, (socket) => converse(socket, link.value, options)).pipe(
+        const works = Effect.map(opened, Option.isSome)
+        yield* Effect.flatMap(request.upgrade, (socket) => converse(socket, link.value, works, options)).pipe(
           Effect.scoped,
           Effect.provideContext(services),
           // However it ends: the page comes back if it wants to. The message would have the path in it.

@@ -1,8 +1,10 @@
 /** What the routes of the login page give to whom, asked as a program asks them. */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Audit } from "../../../src/store/Audit.ts"
 import { TenantScope } from "../../../src/store/TenantScope.ts"
-import { key } from "../../session/support.ts"
+import { key, state } from "../../session/support.ts"
+import { eventually } from "../../support/Application.ts"
 import { newLink, site } from "../../support/loginPage.ts"
 
 const ask = (url: string, method = "GET", headers: Record<string, string> = {}) =>
@@ -10,6 +12,22 @@ const ask = (url: string, method = "GET", headers: Record<string, string> = {}) 
     const response = await fetch(url, { method, headers, signal })
     return { response, status: response.status, text: await response.text() }
   })
+
+/** The socket of a page: what it is told, and the code it is closed with. */
+const live = (url: string, cookie: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}/live`, { headers: { cookie } })
+      const told: Array<string> = []
+      socket.addEventListener("message", ({ data }) => told.push(String(data)))
+      const closed = new Promise<number>((resolve) =>
+        socket.addEventListener("close", ({ code }) => resolve(code), { once: true })
+      )
+      await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }))
+      return { socket, told, closed: Effect.promise(() => closed) }
+    }),
+    ({ socket }) => Effect.sync(() => socket.close())
+  )
 
 const cookieOf = ({ response }: { readonly response: Response }) => response.headers.get("set-cookie") ?? ""
 
@@ -72,5 +90,53 @@ it.live("another site's page opens no link, and whoever has no ticket gets no so
     // With it there would be a socket, had we asked for one.
     assert.notStrictEqual((yield* ask(`${url}/live`, "GET", { cookie: ticket })).status, 403)
     assert.include((yield* ask(url, "GET", { cookie: ticket })).text, 'data-opened="yes"')
+  }).pipe(Effect.provide(site()))
+)
+
+const opened = Effect.gen(function* () {
+  const url = yield* newLink()
+  const [ticket = ""] = cookieOf(yield* ask(url, "POST")).split(";")
+  return { url, ticket }
+})
+const join = JSON.stringify({ _tag: "Join" })
+
+it.live("a page that stays open does nothing more once its link has ended", () =>
+  Effect.gen(function* () {
+    const { ticket, url } = yield* opened
+    const { closed, socket, told } = yield* live(url, ticket)
+    socket.send(join)
+    yield* eventually(
+      "an answer",
+      Effect.sync(() => told.length === 1)
+    )
+    yield* TenantScope.use(({ transaction }) =>
+      transaction(key.tenant, (sql) => sql`UPDATE login_links SET expires_at = now()`)
+    )
+    socket.send(JSON.stringify({ _tag: "Begin", anew: true }))
+    assert.strictEqual(yield* closed, 1008)
+    assert.deepStrictEqual(
+      told.map((text) => JSON.parse(text)._tag),
+      ["Idle"]
+    )
+    assert.strictEqual(yield* state, "ABSENT")
+    assert.notInclude(
+      (yield* Audit.use(({ list }) => list(key.tenant))).map(({ action }) => action),
+      "session.login_asked"
+    )
+  }).pipe(Effect.scoped, Effect.provide(site()))
+)
+
+it.live("what no page says closes the socket, and more than any page says is not even read", () =>
+  Effect.gen(function* () {
+    const { ticket, url } = yield* opened
+    const closedBy = (text: string) =>
+      Effect.gen(function* () {
+        const { closed, socket } = yield* live(url, ticket)
+        socket.send(text)
+        return yield* closed
+      }).pipe(Effect.scoped)
+    for (const text of ["", "{", '{"_tag":"Format"}', "x".repeat(5_000)])
+      assert.strictEqual(yield* closedBy(text), 1008, text.slice(0, 20))
+    assert.strictEqual(yield* closedBy("x".repeat(100_000)), 1009)
   }).pipe(Effect.provide(site()))
 )
