@@ -99,7 +99,7 @@ describe.skipIf(noRedis !== undefined)(
           const keys = yield* Schema.decodeUnknownEffect(Schema.Array(Schema.String))(
             yield* redis.command("KEYS", "*")
           )
-          const inKey = keys.map((key) => /^zapiska:\{(\w+)\//.exec(key)?.[1])
+          const inKey = keys.map((key) => /^zapiska:(?:\{|sessions:)(\w+)\//.exec(key)?.[1])
           assert.deepStrictEqual(new Set(inKey), new Set(["default", ...tenants]))
           assert.deepStrictEqual(readdirSync(join(dataDir, "kb")).sort(), ["acme", "default", "other"])
 
