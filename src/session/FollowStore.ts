@@ -43,7 +43,10 @@ export class FollowStore extends Context.Service<
     readonly list: (key: SessionKey) => Effect.Effect<ReadonlyArray<FollowedChat>, SqlError.SqlError>
     /** Sessions of the tenant that follow anything. */
     readonly sessions: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionKey>, SqlError.SqlError>
-    /** All up to this message are taken; and nothing is wrong with the chat any more. */
+    /**
+     * All up to this message are taken; and nothing is wrong with the chat any more. Of a chat that is to be read from
+     * another day by now it says nothing.
+     */
     readonly advance: (chat: FollowedChat, last: MessageId) => Effect.Effect<void, SqlError.SqlError>
     readonly trouble: (chat: FollowedChat, error: string) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -144,13 +147,13 @@ const make = Effect.gen(function* () {
           SELECT DISTINCT tenant_id AS tenant, app FROM followed_chats WHERE tenant_id = ${tenant} ORDER BY app`
       ),
 
-    advance: ({ account, app, source, tenant }, last) =>
+    advance: ({ account, app, since, source, tenant }, last) =>
       scope.transaction(tenant, (sql) =>
         Effect.asVoid(sql`
           UPDATE followed_chats
           SET last_message = GREATEST(last_message, ${last}::bigint), taken_at = now(), last_error = NULL
           WHERE tenant_id = ${tenant} AND app = ${app} AND account_id = ${account}::bigint
-            AND source = ${String(source)}`)
+            AND source = ${String(source)} AND since_s = ${since}::bigint`)
       ),
 
     trouble: ({ account, app, source, tenant }, error) =>

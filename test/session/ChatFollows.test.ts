@@ -109,6 +109,18 @@ describe("choosing chats", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live("a chat to be read from an earlier day is, whatever was under way until then", () =>
+    Effect.gen(function* () {
+      const { follows, store } = yield* world
+      const before = yield* follows.follow(key, { chat: name("saved"), since: 2_000 }, "admin")
+      yield* follows.follow(key, { chat: name("saved"), since: 1_000 }, "admin")
+      // Whoever followed it until now has just taken a message.
+      yield* store.advance(before, MessageId.make(40))
+      const [chat] = yield* follows.list(key)
+      assert.strictEqual(chat?.lastMessage, 0)
+    }).pipe(Effect.provide(layer))
+  )
+
   it.live("belongs to one tenant alone, whatever another calls its sessions", () =>
     Effect.gen(function* () {
       const { follows, store } = yield* world
