@@ -25,8 +25,8 @@ import type { SessionStorage } from "./SessionStorage.ts"
 export interface Overheard {
   /** The key is worth nothing any more. */
   ended: (error: UserError) => void
-  /** More happened there than Telegram tells one by one. */
-  missed: (source: Source) => void
+  /** More happened there than Telegram tells one by one. "common": in all chats but channels. */
+  missed: (where: ChatId | "common") => void
 }
 
 export const makeOverheard = (): Overheard => ({ ended: () => undefined, missed: () => undefined })
@@ -47,7 +47,7 @@ export const supervised =
       ...context,
       params: { ...context.params, floodSleepThreshold: Number.POSITIVE_INFINITY }
     })) as { readonly _: string; readonly errorCode?: number; readonly errorMessage?: string }
-    if (answer._ === "updates.differenceTooLong") overheard.missed("saved")
+    if (answer._ === "updates.differenceTooLong") overheard.missed("common")
     if (answer._ !== "mt_rpc_error") return answer
     const reason = reasonOf(method, { code: answer.errorCode ?? 0, text: answer.errorMessage ?? "" })
     if (endsSession(reason)) {
@@ -217,8 +217,10 @@ export const makeFollowing = (
         client.onRawUpdate.add(onUpdate)
         client.mt.onUsable.add(onUsable)
         overheard.ended = (error) => Queue.failCauseUnsafe(told, Cause.fail(error))
-        overheard.missed = (source) => {
-          if (chosen.sources.has(source)) Queue.offerUnsafe(told, { _tag: "Missed", source })
+        overheard.missed = (where) => {
+          for (const source of sources)
+            if (where === "common" ? !isChannel(source) : source === where)
+              Queue.offerUnsafe(told, { _tag: "Missed", source })
         }
         // The loop notes how far it came only after it has told everything until there.
         storage.onSaved = () => {
@@ -253,7 +255,7 @@ export const makeFollowing = (
           // Telegram cannot be held back; what was missed comes in slices, however.
           const told = yield* Queue.unbounded<UserUpdate, UserError | Cause.Done>()
           yield* follow(sources, told).pipe(
-            Effect.catch((error) => Queue.fail(told, error)),
+            Effect.catchCause((cause) => Queue.failCause(told, cause)),
             Effect.forkScoped
           )
           return Stream.fromQueue(told)

@@ -1,10 +1,12 @@
 /** Messages of chosen chats: each once and in order, whatever happened to the connection meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Queue, Stream } from "effect"
+import type { tl } from "@mtcute/core"
+import { Effect, Option, Queue, Redacted, Stream } from "effect"
 import { ChatId, MessageId } from "../../../src/domain/Ids.ts"
 import type { KeptSession, Source, UserSession, UserUpdate } from "../../../src/telegram/UserClient.ts"
 import { ada, connect, connectAs, layer } from "../../support/mtproto/accounts.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
+import { write } from "../../support/mtproto/Schema.ts"
 
 const { password: _, ...person } = ada
 const news = { id: 1_500, title: "News", username: "news" }
@@ -18,6 +20,8 @@ const words = (update: UserUpdate): string => {
       return `${update._tag} ${update.source === "saved" ? "saved" : "channel"} ${update.message.messageId}: ${update.message.text.text}`
     case "Deleted":
       return `Deleted ${update.channel === undefined ? "saved" : "channel"} ${update.messageIds}`
+    case "Missed":
+      return `Missed ${update.source}`
     default:
       return update._tag
   }
@@ -172,7 +176,7 @@ describe("following", () => {
       for (let nth = 0; nth < 10; nth++) yield* telegram.post(news.id, { text: `post ${nth}` }, "silent")
       const session = yield* connect({ kept: Option.some(kept) })
       const { next } = yield* follow(session, [channel])
-      assert.strictEqual(yield* next, "Missed")
+      assert.strictEqual(yield* next, `Missed ${channel}`)
       const after = MessageId.make(1)
       const missed = yield* session.history(channel, { since: 0, after }).pipe(Stream.runCollect)
       assert.lengthOf(missed, 10)
@@ -198,12 +202,41 @@ describe("following", () => {
         yield* telegram.say(ada.id, { text: `thought ${nth}` }, { how: "silent" })
       const session = yield* connect({ kept: Option.some(kept) })
       const { next } = yield* follow(session, ["saved"])
-      assert.strictEqual(yield* next, "Missed")
+      assert.strictEqual(yield* next, "Missed saved")
       const after = MessageId.make(1)
       const missed = yield* session.history("saved", { since: 0, after }).pipe(Stream.runCollect)
       assert.lengthOf(missed, 10)
       yield* telegram.say(ada.id, { text: "live again" })
       assert.strictEqual(yield* next, "Message saved 12: live again")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live("says it of each chat whose messages the account counts, and of no channel", () =>
+    Effect.gen(function* () {
+      const telegram = yield* world
+      const group = ChatId.make(-700)
+      const chat: tl.RawChat = {
+        _: "chat",
+        id: 700,
+        title: "Family",
+        photo: { _: "chatPhotoEmpty" },
+        participantsCount: 2,
+        date: 1_600_000_000,
+        version: 1
+      }
+      const peer = { id: group, accessHash: "0", isMin: false, usernames: [], updated: 1 }
+      const seen = { version: 1, peers: [{ ...peer, complete: write(chat).toString("base64") }] }
+      const authorized = yield* Effect.scoped(
+        Effect.flatMap(connectAs(ada.id), ({ exportSession }) => exportSession)
+      )
+      const peers = Redacted.make(new TextEncoder().encode(JSON.stringify(seen)))
+      const session = yield* connect({ kept: Option.some({ session: authorized, peers }) })
+      const { take, rest } = yield* follow(session, [group, channel, "saved"])
+      telegram.reading.accountGap = 0
+      yield* telegram.say(ada.id, { text: "one" }, { how: "silent" })
+      yield* telegram.cut
+      assert.deepStrictEqual(yield* take(2), [`Missed ${group}`, "Missed saved"])
+      assert.deepStrictEqual(yield* rest, [])
     }).pipe(Effect.provide(layer))
   )
 
