@@ -6,14 +6,23 @@ import { Clock, Deferred, type Duration, Effect, Metric, Option, RcMap, Result, 
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { Lease, Locks } from "../lock/Locks.ts"
-import { Signals } from "../store/Signals.ts"
 import { Timeout, UserClient, type UserError } from "../telegram/UserClient.ts"
 import { makeBorrowing } from "./Borrowing.ts"
 import { makeJudging, unusable } from "./Judging.ts"
 import { clientsLive } from "./metrics.ts"
 import { type ClientError, HeldElsewhere, NotAuthorized, TenantDisabled } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
-import { endOf, keyOf, type Life, type Lived, leaseOf, newLife, type Open, reporting } from "./SessionLife.ts"
+import {
+  closedHere,
+  endOf,
+  keyOf,
+  type Life,
+  type Lived,
+  leaseOf,
+  newLife,
+  type Open,
+  reporting
+} from "./SessionLife.ts"
 import { SessionSecrets } from "./SessionSecrets.ts"
 import { SessionStore } from "./SessionStore.ts"
 import { verdictOf, verdictOfValidation } from "./Trouble.ts"
@@ -33,7 +42,6 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
   const secrets = yield* SessionSecrets
   const locks = yield* Locks
   const users = yield* UserClient
-  const signals = yield* Signals
   const borrowing = yield* makeBorrowing
   const scope = yield* Scope.Scope
   const judging = makeJudging(store, secrets)
@@ -137,7 +145,11 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
     Effect.scoped(
       Effect.gen(function* () {
         const lease = yield* Lease
-        const { by, session } = yield* connect(key, lease)
+        // Telegram may be waited for long; whoever wants the lease does not wait that long.
+        const { by, session } = yield* Effect.raceFirst(
+          connect(key, lease),
+          Effect.andThen(Deferred.await(life.stop), closedHere(life.name))
+        )
         let open: Open | undefined
         const reported = reporting(
           session,
@@ -198,6 +210,14 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
 
   const shared: RcMap.RcMap<string, Lived> = yield* RcMap.make({ lookup, idleTimeToLive: idleFor })
 
+  // The map would close them one by one, and a process has seconds to end.
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach([...lives.values()], ({ name }) => stop(keyOf(name)), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+
   /** Without regard to what is in doubt. */
   const take = Effect.fnUntraced(function* (key: SessionKey) {
     const name = sessionName(key)
@@ -225,7 +245,8 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
   const validate = Effect.fnUntraced(function* (key: SessionKey) {
     const begun = yield* Clock.currentTimeMillis
     const { life, open } = yield* take(key)
-    if (open.since >= begun) return
+    // Of the same millisecond it may be older: then it is asked once too often.
+    if (open.since > begun) return
     const account = yield* open.bare.me.pipe(Effect.result)
     if (Result.isSuccess(account)) {
       yield* judging.answered(key, open.by, account.success)
@@ -253,7 +274,11 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
     yield* drop(life)
   })
 
-  yield* borrowing.wanted.pipe(Stream.runForEach(stop), Effect.forkScoped({ startImmediately: true }))
+  yield* borrowing.wanted.pipe(
+    Stream.mapEffect(stop, { concurrency: "unbounded" }),
+    Stream.runDrain,
+    Effect.forkScoped({ startImmediately: true })
+  )
 
   /** Ends what is live of all other tenants. */
   const serveOnly = Effect.fnUntraced(function* (served: ReadonlyArray<TenantId>) {
@@ -263,15 +288,6 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
       yield* Deferred.succeed(life.stop, undefined)
     }
   })
-  yield* signals.listen("zapiska_directory").pipe(
-    Stream.runForEach(() =>
-      Effect.catch(Effect.flatMap(tenants, serveOnly), ({ message }) =>
-        // Whoever looks after idle sessions looks at this, too.
-        Effect.logDebug(`Which tenants are served is not known now: ${message}`)
-      )
-    ),
-    Effect.forkScoped({ startImmediately: true })
-  )
 
   const borrow = (key: SessionKey) => borrowing.borrow(key, get(key))
 

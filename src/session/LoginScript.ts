@@ -6,7 +6,6 @@ import { endOfLogin, type LoginStep, loginErrorOf, tries } from "./LoginStep.ts"
 import {
   AlreadyAuthorized,
   CodeRefused,
-  LoginCancelled,
   type LoginError,
   LoginExpired,
   LoginFailed,
@@ -38,7 +37,8 @@ export interface LoginCall {
   readonly actor: string
   readonly within: Duration.Input
   readonly answers: Queue.Dequeue<Answer>
-  readonly cancelled: Deferred.Deferred<void>
+  /** By somebody else, and why. */
+  readonly ended: Deferred.Deferred<never, LoginError>
   readonly show: (step: LoginStep) => Effect.Effect<void>
 }
 
@@ -65,7 +65,7 @@ export const makeLoginScript = (services: {
 
   /** Runs under the lease of the session, which it leaves AUTHORIZED or as it found it. */
   const run = Effect.fnUntraced(function* (call: LoginCall) {
-    const { actor, answers, cancelled, key, method, show, within } = call
+    const { actor, answers, ended, key, method, show, within } = call
     const session = sessionName(key)
     const lease = yield* Lease
     const by: Mover = { actor, fence: lease.fence }
@@ -216,9 +216,7 @@ export const makeLoginScript = (services: {
       return yield* method._tag === "Qr" ? byQr(client) : byCode(client, method.phone)
     }).pipe(
       Effect.scoped,
-      Effect.raceFirst(
-        Effect.flatMap(Deferred.await(cancelled), () => Effect.fail(new LoginCancelled({ session })))
-      ),
+      Effect.raceFirst(Deferred.await(ended)),
       Effect.timeoutOrElse({ duration: within, orElse: () => Effect.fail(new LoginExpired({ session })) }),
       Effect.onExit((exit) => settle(exit))
     )

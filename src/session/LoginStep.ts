@@ -49,6 +49,8 @@ export const endOfLogin = (error: LoginError): readonly [MoveReason, Learned] =>
   switch (error._tag) {
     case "LoginCancelled":
       return ["login_cancelled", {}]
+    case "TenantDisabled":
+      return ["login_cancelled", { error: error.message }]
     case "LoginExpired":
       return ["login_expired", { error: error.message }]
     case "AccountRefused":

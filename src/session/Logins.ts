@@ -24,6 +24,7 @@ import { type Answer, type LoginMethod, makeLoginScript } from "./LoginScript.ts
 import type { LoginStep } from "./LoginStep.ts"
 import {
   HeldElsewhere,
+  LoginCancelled,
   type LoginError,
   LoginExpired,
   LoginFailed,
@@ -50,7 +51,7 @@ interface Login {
   readonly method: LoginMethod["_tag"]
   readonly shown: SubscriptionRef.SubscriptionRef<Shown>
   readonly answers: Queue.Queue<Answer>
-  readonly cancelled: Deferred.Deferred<void>
+  readonly ended: Deferred.Deferred<never, LoginError>
   /** Its lease is given back. */
   readonly over: Deferred.Deferred<void>
 }
@@ -99,7 +100,7 @@ export const makeLogins = Effect.fnUntraced(function* (
       actor,
       within: within ?? "10 minutes",
       answers: login.answers,
-      cancelled: login.cancelled,
+      ended: login.ended,
       show: (step) => SubscriptionRef.set(login.shown, Exit.succeed(step))
     })
     const served = Effect.flatMap(tenants, (all) =>
@@ -149,7 +150,7 @@ export const makeLogins = Effect.fnUntraced(function* (
       method: method._tag,
       shown: yield* SubscriptionRef.make<Shown>(Exit.succeed({ _tag: "Starting" })),
       answers: yield* Queue.bounded<Answer>(8),
-      cancelled: yield* Deferred.make<void>(),
+      ended: yield* Deferred.make<never, LoginError>(),
       over: yield* Deferred.make<void>()
     }
     yield* tasks
@@ -195,7 +196,7 @@ export const makeLogins = Effect.fnUntraced(function* (
     const login = yield* find(key)
     if (isLast(yield* SubscriptionRef.get(login.shown)))
       return yield* new NoLogin({ session: sessionName(key) })
-    yield* Deferred.succeed(login.cancelled, undefined)
+    yield* Deferred.fail(login.ended, new LoginCancelled({ session: sessionName(key) }))
     yield* Deferred.await(login.over)
   })
 
@@ -235,5 +236,16 @@ export const makeLogins = Effect.fnUntraced(function* (
     )
   })
 
-  return { begin, steps, find, submit, cancel }
+  /** Ends the logins of all other tenants. */
+  const serveOnly = (served: ReadonlyArray<TenantId>) =>
+    Effect.forEach(
+      logins,
+      ([session, login]) =>
+        served.includes(keyOf(session).tenant)
+          ? Effect.void
+          : Deferred.fail(login.ended, new TenantDisabled({ session })),
+      { discard: true }
+    )
+
+  return { begin, steps, find, submit, cancel, serveOnly }
 })

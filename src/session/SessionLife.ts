@@ -75,9 +75,12 @@ export const reporting = (
   fileSentTo: (bot, sent) => Effect.tapError(session.fileSentTo(bot, sent), report)
 })
 
+/** It can be had again. */
+export const closedHere = (session: string) =>
+  new HeldElsewhere({ session, owner: "nobody: this process closed it" })
+
 /** Why it is over. */
 export const endOf = (name: string, exit: Exit.Exit<unknown, ClientError>): ClientError =>
-  Option.getOrElse(
-    Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none(),
-    () => new HeldElsewhere({ session: name, owner: "nobody: this process closed it" })
+  Option.getOrElse(Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none(), () =>
+    closedHere(name)
   )

@@ -11,6 +11,7 @@ import {
   Metric,
   Option,
   type Redacted,
+  Schedule,
   type Scope,
   Stream
 } from "effect"
@@ -200,7 +201,18 @@ const make = Effect.fnUntraced(function* (
 
   /** The lease task of a bot is `session/…`, and an app may have been a bot before. */
   const workId = (key: SessionKey) => `account/${sessionName(key)}`
-  yield* watchSessions({ store, live, locks, tasks, tenants })
+  const serveOnly = (served: ReadonlyArray<TenantId>) =>
+    Effect.andThen(logins.serveOnly(served), live.serveOnly(served))
+  yield* watchSessions({ store, live, locks, tasks, tenants, serveOnly })
+  yield* signals.listen("zapiska_directory").pipe(
+    Stream.runForEach(() =>
+      Effect.catch(Effect.flatMap(tenants, serveOnly), ({ message }) =>
+        // Whoever looks after idle sessions looks at this, too.
+        Effect.logDebug(`Which tenants are served is not known now: ${message}`)
+      )
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
   return SessionManager.of({
     add: store.add,
@@ -216,7 +228,8 @@ const make = Effect.fnUntraced(function* (
             id: workId(key),
             kind: "session",
             description: "Works with a person's own account",
-            owner: key
+            owner: key,
+            restart: workAgain
           },
           keepGoing(key, live.get(key), work)
         )
@@ -268,6 +281,8 @@ const make = Effect.fnUntraced(function* (
 
 /** Between two attempts to have a session that another has, or that is not logged in. */
 const askAgain: Duration.Input = "5 seconds"
+/** Of work that died: nobody else would begin it anew. */
+const workAgain = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
 const keepGoing = (
   key: SessionKey,

@@ -32,8 +32,9 @@ export const watchSessions = Effect.fnUntraced(function* (services: {
   readonly locks: Locks["Service"]
   readonly tasks: TaskManager["Service"]
   readonly tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
+  readonly serveOnly: (served: ReadonlyArray<TenantId>) => Effect.Effect<void>
 }) {
-  const { live, locks, store, tasks, tenants } = services
+  const { live, locks, serveOnly, store, tasks, tenants } = services
 
   /** The lease of a login that is under way is not free. */
   const tidy = (row: SessionRow) =>
@@ -60,7 +61,7 @@ export const watchSessions = Effect.fnUntraced(function* (services: {
 
   const round = Effect.gen(function* () {
     const served = yield* tenants
-    yield* live.serveOnly(served)
+    yield* serveOnly(served)
     const all = yield* Effect.forEach(served, (tenant) => store.list(tenant))
     const now = yield* Clock.currentTimeMillis
     yield* Effect.forEach(

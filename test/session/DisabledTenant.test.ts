@@ -5,7 +5,7 @@ import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Signals } from "../../src/store/Signals.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
 import { makeFakeTelegram } from "./FakeTelegram.ts"
-import { added, ann, beneath, by, eventually, key, process, state, watching } from "./support.ts"
+import { added, ann, beneath, by, eventually, key, moves, process, state, watching } from "./support.ts"
 
 it.live("what is of a disabled tenant rests, with a reason, until the tenant is enabled again", () => {
   const { layer, world: telegram } = makeFakeTelegram([ann])
@@ -61,6 +61,27 @@ it.live("what is of a disabled tenant rests, with a reason, until the tenant is 
       Effect.sync(() => working),
       (now) => now === 1
     )
+  }).pipe(
+    Effect.provide(process(layer, { tenants: Effect.sync(() => served) }).pipe(Layer.provideMerge(beneath)))
+  )
+})
+
+it.live("a login under way ends when its tenant is disabled, and nothing of it is kept", () => {
+  const { layer, world: telegram } = makeFakeTelegram([ann])
+  let served: ReadonlyArray<TenantId> = [defaultTenant]
+  return Effect.gen(function* () {
+    yield* added()
+    const manager = yield* SessionManager
+    const { ended } = yield* watching(manager.loginByQr(key, by))
+    yield* eventually(state, (now) => now === "PENDING_QR")
+    served = []
+    const { transaction } = yield* TenantScope
+    const { notify } = yield* Signals
+    yield* transaction(key.tenant, (sql) => notify(sql, "zapiska_directory", key.tenant))
+    assert.strictEqual(Result.getOrThrow(Result.flip(yield* ended))._tag, "TenantDisabled")
+    assert.strictEqual(yield* state, "ABSENT")
+    assert.strictEqual((yield* moves).at(-1), "login_cancelled ABSENT")
+    assert.strictEqual(telegram.valid(), 0)
   }).pipe(
     Effect.provide(process(layer, { tenants: Effect.sync(() => served) }).pipe(Layer.provideMerge(beneath)))
   )

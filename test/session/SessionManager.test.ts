@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Queue, Redacted, Result } from "effect"
+import { Effect, Fiber, Layer, Queue, Redacted, Result } from "effect"
 import { UserId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
-import { FloodWait, NetworkDown, TelegramTrouble } from "../../src/telegram/UserClient.ts"
+import { FloodWait, NetworkDown, TelegramTrouble, UserClient } from "../../src/telegram/UserClient.ts"
 import { code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
 import { process } from "./process.ts"
 import { added, ann, beneath, bob, by, eventually, key, moves, secrets, state, watching } from "./support.ts"
@@ -365,6 +365,55 @@ describe("revoking", () => {
         assert.deepStrictEqual(yield* secrets, [])
       })
   )
+
+  it.live("does not wait for a connection that is not answered", () => {
+    const { layer, world: telegram } = makeFakeTelegram([ann])
+    let hanging = 0
+    const slow = Layer.effect(
+      UserClient,
+      Effect.map(UserClient, ({ connect }) =>
+        UserClient.of({
+          connect: (options) =>
+            Effect.suspend(() =>
+              telegram.trouble === undefined || hanging++ > 0 ? connect(options) : Effect.never
+            )
+        })
+      )
+    ).pipe(Layer.provide(layer))
+    return Effect.gen(function* () {
+      yield* added()
+      yield* loggedIn(telegram)
+      telegram.trouble = new NetworkDown({ method: "connect" })
+      const waiting = yield* Effect.forkChild(refusal)
+      yield* eventually(
+        Effect.sync(() => hanging),
+        (many) => many === 1
+      )
+      const revoked = yield* Effect.forkChild((yield* SessionManager).revoke(key, "admin"))
+      assert.strictEqual(yield* Fiber.join(waiting), "HeldElsewhere")
+      assert.match((yield* Fiber.join(revoked)).problem ?? "", /Settings → Devices/)
+      assert.strictEqual(yield* state, "REVOKED")
+    }).pipe(Effect.provide(process(slow).pipe(Layer.provideMerge(beneath))))
+  })
+})
+
+describe("work with an account", () => {
+  lives("begins anew when it died of a mistake of ours", (telegram) =>
+    Effect.gen(function* () {
+      yield* added()
+      yield* loggedIn(telegram)
+      const manager = yield* SessionManager
+      const begun = yield* Queue.unbounded<number>()
+      let nth = 0
+      yield* manager.start(key, () =>
+        Effect.andThen(
+          Queue.offer(begun, ++nth),
+          Effect.suspend(() => (nth === 1 ? Effect.die(new Error("a mistake")) : Effect.never))
+        )
+      )
+      assert.deepStrictEqual(yield* Queue.takeN(begun, 2), [1, 2])
+    })
+  )
 })
 
 describe("an idle session", () => {
@@ -387,7 +436,6 @@ describe("an idle session", () => {
         "validation_success AUTHORIZED",
         "session_expired ABSENT"
       ])
-      yield* Effect.sleep(Duration.millis(1))
     })
   )
 })
