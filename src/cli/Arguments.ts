@@ -32,3 +32,4 @@ export const flag = <A>(name: string, schema: Schema.Codec<A, string>, descripti
 
 export const tenant = argument("tenant", TenantId, "The id of a tenant, such as default")
 export const app = argument("app", AppId, "The name of one of its bots")
+export const session = argument("app", AppId, "The name of the session: that of a bot, or of an account")

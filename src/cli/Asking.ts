@@ -3,7 +3,7 @@ import { Console, Effect, Option, Redacted, Stdio, Stream } from "effect"
 import { Flag, GlobalFlag, Prompt } from "effect/cli"
 import type { TenantId } from "../domain/Ids.ts"
 import { type Client, CommandRefused, connect, explain } from "./Connection.ts"
-import { type Row, table } from "./Table.ts"
+import { printableLines, type Row, table } from "./Table.ts"
 
 const Url = GlobalFlag.Setting("url")({
   flag: Flag.String("url").pipe(
@@ -42,7 +42,7 @@ export const ofEach = Effect.fnUntraced(function* <A, E, R>(
 
 /** `value` for programs, `words` for people. */
 export const show = Effect.fnUntraced(function* (value: unknown, words: string) {
-  yield* Console.log((yield* Json) ? JSON.stringify(value, null, 2) : words)
+  yield* Console.log((yield* Json) ? JSON.stringify(value, null, 2) : printableLines(words))
 })
 
 /** `none`: what people are told of a list without rows. */

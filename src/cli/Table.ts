@@ -6,6 +6,9 @@
  */
 const printable = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu, " ")
 
+/** The same of several lines. */
+export const printableLines = (text: string) => text.split("\n").map(printable).join("\n")
+
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 /** Drawn two columns wide by terminals: pictures, and the scripts of East Asia. */
 const wide =

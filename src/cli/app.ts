@@ -1,8 +1,8 @@
 /** `zapiska app`: the bots of tenants. A token is read from the input and never printed. */
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { AppKept } from "../app/admin/AppsGroup.ts"
-import { app, tenant } from "./Arguments.ts"
+import { Alias, type AppKept } from "../app/admin/AppsGroup.ts"
+import { app, flag, tenant } from "./Arguments.ts"
 import { ask, asking, confirm, ofEach, readSecret, show, showRows, yes } from "./Asking.ts"
 
 const where = { tenant, app }
@@ -30,17 +30,20 @@ const list = Command.make(
   })
 ).pipe(Command.withDescription("The bots that were added, of one tenant or of all"))
 
-const introduced = ({ username, telegram }: AppKept) =>
+/** `accepted`: what is said where Telegram knows the bot. */
+const introduced = (
+  { app: { app, tenant }, telegram, username }: AppKept,
+  accepted: (bot: string) => string
+) =>
   telegram === "accepted"
-    ? `@${username}`
-    : "the bot (Telegram could not be asked about the token; `zapiska tasks` shows whether it works)"
+    ? `${tenant}/${app} ${accepted(`@${username}`)}`
+    : `${tenant}/${app} has its token; Telegram could not be asked whether it works: zapiska session status ${tenant} ${app}`
 
 const add = Command.make(
   "add",
   {
     ...where,
-    alias: Flag.String("alias").pipe(
-      Flag.withDescription("The name its credential is kept under; by default that of the app"),
+    alias: flag("alias", Alias, "The name its credential is kept under; by default that of the app").pipe(
       Flag.optional
     ),
     stored: Flag.Boolean("stored").pipe(
@@ -63,7 +66,7 @@ const add = Command.make(
     yield* show(
       added,
       [
-        `${tenant}/${app} is ${introduced(added)}, and answers from now on`,
+        introduced(added, (bot) => `is ${bot}, and answers from now on`),
         ...(people.length === 0
           ? [
               `Nobody may use it yet: zapiska user add ${tenant} <user> owner, or zapiska invite create ${tenant}`
@@ -86,7 +89,10 @@ const rotate = Command.make(
   Effect.fnUntraced(function* (params) {
     const token = yield* readSecret("The bot's new token, as @BotFather gave it")
     const kept = yield* ask((client) => client.apps.rotate({ params, payload: { token } }))
-    yield* show(kept, `${params.tenant}/${params.app} goes on as ${introduced(kept)} with its new token`)
+    yield* show(
+      kept,
+      introduced(kept, (bot) => `goes on as ${bot} with its new token`)
+    )
   })
 ).pipe(
   Command.withDescription(

@@ -2,10 +2,10 @@
 import { Effect, Option, Schema, SchemaTransformation } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ChatName } from "../domain/ChatName.ts"
-import { app, argument, flag, tenant } from "./Arguments.ts"
+import { argument, flag, session, tenant } from "./Arguments.ts"
 import { ask, show, showRows } from "./Asking.ts"
 
-const where = { tenant, app }
+const where = { tenant, app: session }
 const chat = argument(
   "chat",
   ChatName,

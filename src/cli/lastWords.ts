@@ -2,6 +2,7 @@
 import { Cause, Console, Effect } from "effect"
 import { CliError } from "effect/cli"
 import { scrubShapes } from "../ops/Scrub.ts"
+import { printableLines } from "./Table.ts"
 
 /**
  * One paragraph a problem. A stack is shown only for what nobody foresaw. `undefined`: there is nothing to say,
@@ -16,7 +17,7 @@ export const lastWords = (cause: Cause.Cause<unknown>): string | undefined => {
     }
     return [`This should not have happened:\n${Cause.pretty(Cause.fromReasons([reason]))}`]
   })
-  return told.length === 0 ? undefined : scrubShapes([...new Set(told)].join("\n\n"))
+  return told.length === 0 ? undefined : printableLines(scrubShapes([...new Set(told)].join("\n\n")))
 }
 
 /** Says them on the error output, where they belong even when the logs are for machines. */

@@ -17,7 +17,10 @@ const rotate = Command.make(
     yield* show(
       done,
       done
-        .map(({ tenant, sealed }) => `Tenant ${tenant}: ${sealed} secrets are sealed under a new key`)
+        .map(
+          ({ tenant, sealed }) =>
+            `Tenant ${tenant}: ${sealed === 1 ? "1 secret is" : `${sealed} secrets are`} sealed under a new key`
+        )
         .join("\n")
     )
   })

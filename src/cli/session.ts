@@ -1,14 +1,16 @@
 /** `zapiska session`: who is logged in at Telegram. Codes and passwords are read from the input and never printed. */
-import { Console, Effect, Option } from "effect"
+import { Effect, Option, Redacted, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { LoginView } from "../app/admin/SessionViews.ts"
-import { UserId } from "../domain/Ids.ts"
-import { app, tenant } from "./Arguments.ts"
+import { ApiHash, ApiIdFromString, type LoginView, type SessionInfo } from "../app/admin/SessionViews.ts"
+import { UserIdFromString } from "../app/admin/UsersGroup.ts"
+import { isLoopback } from "../ops/HostGuard.ts"
+import { flag, session, tenant } from "./Arguments.ts"
 import { ask, asking, confirm, readSecret, show, showRows, yes } from "./Asking.ts"
 import { CommandRefused } from "./Connection.ts"
 import { followCommands } from "./follow.ts"
+import { table } from "./Table.ts"
 
-const where = { tenant, app }
+const where = { tenant, app: session }
 
 const time = (millis: number | undefined) =>
   millis === undefined ? "" : new Date(millis).toISOString().slice(0, 19).replace("T", " ")
@@ -40,18 +42,23 @@ const list = Command.make(
   })
 ).pipe(Command.withDescription("The sessions of one tenant or of all"))
 
+const isApiHash = Schema.is(ApiHash)
+
 const add = Command.make(
   "add",
   {
     ...where,
-    apiId: Flag.Int("api-id").pipe(Flag.withDescription("Of https://my.telegram.org")),
-    user: Flag.optional(
-      Flag.Int("user").pipe(Flag.withDescription("The Telegram id of its person; another account is refused"))
+    apiId: flag("api-id", ApiIdFromString, "Of https://my.telegram.org"),
+    user: flag("user", UserIdFromString, "The Telegram id of its person; another account is refused").pipe(
+      Flag.optional
     )
   },
   Effect.fnUntraced(function* ({ tenant, app, apiId, user }) {
-    const apiHash = yield* readSecret("The API hash of https://my.telegram.org")
-    const expected = Option.isSome(user) ? { expected: UserId.make(user.value) } : {}
+    const what = "The API hash of https://my.telegram.org"
+    const apiHash = yield* readSecret(what)
+    if (!isApiHash(Redacted.value(apiHash)))
+      return yield* new CommandRefused({ message: `${what}: it is 32 digits and letters from a to f` })
+    const expected = Option.isSome(user) ? { expected: user.value } : {}
     const payload = { app, apiId, apiHash, ...expected }
     const added = yield* ask((client) => client.sessions.add({ params: { tenant }, payload }))
     yield* show(added, `${tenant}/${app} is added; log in with: zapiska session login ${tenant} ${app}`)
@@ -62,18 +69,34 @@ const add = Command.make(
   )
 )
 
+/** How it stands now, as a sentence and what is to be known with it. */
+const standing = (session: SessionInfo, moved: boolean) => {
+  const { account, app, lastError, nextTry, owner, state, tenant } = session
+  const facts = [
+    state,
+    ...(account === undefined ? [] : [`logged in as ${account.name} (${account.id})`]),
+    ...(owner === undefined ? [] : [`run by ${owner}`])
+  ].join(", ")
+  return [
+    `${tenant}/${app} is ${facts}${moved ? "" : "; it has made no move yet"}`,
+    ...(lastError === undefined ? [] : [`What went wrong last: ${lastError}`]),
+    ...(nextTry === undefined ? [] : [`Next try: ${time(nextTry)} UTC`])
+  ]
+}
+
 const status = Command.make(
   "status",
   where,
   Effect.fnUntraced(function* (params) {
     const found = yield* ask((client) => client.sessions.status({ params }))
-    yield* showRows(found.history, {
-      columns: ["at", "from", "to", "reason", "actor"],
-      row: ({ at, from, to, reason, actor }) => ({ at: time(at), from, to, reason, actor }),
-      none: `${params.tenant}/${params.app} is ${found.session.state}; it has made no move yet`
-    })
+    const moves = table(
+      ["at", "from", "to", "reason", "actor"],
+      found.history.map(({ at, from, to, reason, actor }) => ({ at: time(at), from, to, reason, actor }))
+    )
+    const moved = found.history.length > 0
+    yield* show(found, [...standing(found.session, moved), ...(moved ? ["", moves] : [])].join("\n"))
   })
-).pipe(Command.withDescription("What became of a session, the newest move first"))
+).pipe(Command.withDescription("How a session stands, and its last moves, the newest first"))
 
 /** A step as it is said; nothing for what says nothing new. */
 const said = (view: Exclude<LoginView, { readonly _tag: "Ended" }>): Effect.Effect<string> => {
@@ -118,7 +141,7 @@ const login = Command.make(
         while (true) {
           if (view._tag === "Ended") return yield* new CommandRefused({ message: view.message })
           const now = JSON.stringify(view)
-          if (now !== last) yield* Console.log(yield* said(view))
+          if (now !== last) yield* show(view, yield* said(view))
           last = now
           if (view._tag === "Authorized") return
           const answered =
@@ -133,7 +156,10 @@ const login = Command.make(
           // A wrong answer: how many tries are left is asked for again.
           view = yield* answered.pipe(
             Effect.catchTag("Conflict", ({ message }) =>
-              Effect.andThen(Console.log(message), client.sessions.loginState({ params }))
+              Effect.andThen(
+                show({ _tag: "Refused", message }, message),
+                client.sessions.loginState({ params })
+              )
             )
           )
         }
@@ -150,7 +176,15 @@ const link = Command.make(
   Effect.fnUntraced(function* (params) {
     const made = yield* ask((client) => client.sessions.link({ params }))
     const until = `Whoever opens it logs in as ${params.tenant}/${params.app}. It works once, until ${time(made.expires)} UTC`
-    yield* show(made, `${made.url}\n${until}`)
+    const local = isLoopback(new URL(made.url).hostname.replace(/^\[|\]$/g, ""))
+    yield* show(
+      made,
+      [
+        made.url,
+        until,
+        ...(local ? ["Only the machine of the assistant can open it: PUBLIC_URL says where others do"] : [])
+      ].join("\n")
+    )
   })
 ).pipe(Command.withDescription("Make a link to a page on which somebody logs their own account in"))
 
@@ -176,10 +210,21 @@ const revoke = Command.make(
   })
 ).pipe(Command.withDescription("Log out at Telegram, and keep nothing of the session"))
 
+const remove = Command.make(
+  "remove",
+  { ...where, yes },
+  Effect.fnUntraced(function* ({ tenant, app, yes }) {
+    const what = `The session ${tenant}/${app}, its history and what it follows will be forgotten`
+    yield* confirm({ yes, what, name: app })
+    yield* ask((client) => client.sessions.remove({ params: { tenant, app } }))
+    yield* show({ tenant, app }, `${tenant}/${app} is removed; the notes that were made of it stay`)
+  })
+).pipe(Command.withDescription("Forget a session nobody is logged in to; notes stay"))
+
 export const sessions = Command.make("session").pipe(
   Command.withDescription(
-    "Telegram sessions: list, add, status, login, link, validate, revoke; and chats, following, follow, unfollow"
+    "Telegram sessions: list, add, status, login, link, validate, revoke, remove; and chats, following, follow, unfollow"
   ),
-  Command.withSubcommands([list, add, status, login, link, validate, revoke, ...followCommands]),
+  Command.withSubcommands([list, add, status, login, link, validate, revoke, remove, ...followCommands]),
   Command.withGlobalFlags(asking)
 )

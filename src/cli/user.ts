@@ -1,7 +1,7 @@
 /** `zapiska user`, `zapiska invite`: who may use the bots of a tenant. */
 import { Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { Lifetime, Uses } from "../app/admin/InvitesGroup.ts"
+import { InviteId, Lifetime, Uses } from "../app/admin/InvitesGroup.ts"
 import { Name } from "../app/admin/Name.ts"
 import { UserIdFromString } from "../app/admin/UsersGroup.ts"
 import { defaultInviteLifetime, InviteRole } from "../domain/Invite.ts"
@@ -129,7 +129,7 @@ const revoke = Command.make(
   "revoke",
   {
     tenant,
-    invite: Argument.String("invite").pipe(Argument.withDescription("Its id, as the list shows it"))
+    invite: argument("invite", InviteId, "Its id, as the list shows it")
   },
   Effect.fnUntraced(function* ({ tenant, invite }) {
     yield* ask((client) => client.invites.revoke({ params: { tenant, invite } }))

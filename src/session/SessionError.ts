@@ -182,8 +182,29 @@ export type LoginError =
   | NotAnAccount
   | SessionUnknown
 
+export class NothingToRevoke extends Schema.TaggedError<NothingToRevoke>()("NothingToRevoke", { session }) {
+  override get message() {
+    return `Nobody is logged in as session ${this.session}: there is nothing to revoke; remove it to be rid of it`
+  }
+}
+/** What is logged in at Telegram is not forgotten here. */
+export class StillLoggedIn extends Schema.TaggedError<StillLoggedIn>()("StillLoggedIn", { session }) {
+  override get message() {
+    return `Session ${this.session} is logged in, or about to be; revoke it first`
+  }
+}
+
+export type RemoveError =
+  | HeldElsewhere
+  | StillLoggedIn
+  | NotAnAccount
+  | SessionUnknown
+  | LocksUnavailable
+  | SqlError.SqlError
+
 export type RevokeError =
   | HeldElsewhere
+  | NothingToRevoke
   | IllegalMove
   | FenceStale
   | NotAnAccount

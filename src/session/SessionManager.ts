@@ -9,7 +9,6 @@ import {
   Effect,
   Layer,
   Metric,
-  Option,
   type Redacted,
   Schedule,
   type Scope,
@@ -17,37 +16,24 @@ import {
 } from "effect"
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
-import { Lease, Locks } from "../lock/Locks.ts"
+import { Locks } from "../lock/Locks.ts"
 import { Signals } from "../store/Signals.ts"
-import { TenantScope } from "../store/TenantScope.ts"
+import type { TenantScope } from "../store/TenantScope.ts"
 import type { TenantUnknown } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
-import { UserClient } from "../telegram/UserClient.ts"
+import type { UserClient } from "../telegram/UserClient.ts"
+import { type Ending, makeEnding } from "./Ending.ts"
 import { makeLiveSessions } from "./LiveSessions.ts"
 import type { LoginStep } from "./LoginStep.ts"
 import { type LoginOptions, makeLogins } from "./Logins.ts"
 import { clientLatency } from "./metrics.ts"
-import {
-  type ClientError,
-  HeldElsewhere,
-  type LoginError,
-  type NoLogin,
-  NotAnAccount,
-  type RevokeError
-} from "./SessionError.ts"
+import type { ClientError, LoginError, NoLogin, RemoveError, RevokeError } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
-import { type LiveSession, leaseOf } from "./SessionLife.ts"
+import type { LiveSession } from "./SessionLife.ts"
 import type { SessionInfo, SessionRow, SessionTransition } from "./SessionRow.ts"
-import { SessionSecrets } from "./SessionSecrets.ts"
-import { isLoggedIn } from "./SessionState.ts"
+import type { SessionSecrets } from "./SessionSecrets.ts"
 import { type NewSession, type SessionExists, SessionStore, type SessionUnknown } from "./SessionStore.ts"
 import { watchSessions } from "./Watching.ts"
-
-/** What became of a session at Telegram when it was revoked. Here nothing is left of it in any case. */
-export interface Ending {
-  /** Without `problem`: logged out, or nobody was logged in. */
-  readonly problem?: string
-}
 
 export class SessionManager extends Context.Service<
   SessionManager,
@@ -101,6 +87,11 @@ export class SessionManager extends Context.Service<
       actor: string,
       along?: Effect.Effect<void, SqlError.SqlError>
     ) => Effect.Effect<Ending, RevokeError>
+    /** Forgets a session nobody is logged in to, with its history, and its API id and hash unless another uses them. */
+    readonly remove: (
+      key: SessionKey,
+      along?: Effect.Effect<void, SqlError.SqlError>
+    ) => Effect.Effect<void, RemoveError>
     readonly status: (key: SessionKey) => Effect.Effect<SessionInfo, SessionUnknown | SqlError.SqlError>
     readonly list: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionInfo>, SqlError.SqlError>
     /** The newest moves first. */
@@ -122,13 +113,6 @@ export class SessionManager extends Context.Service<
   > => Layer.effect(SessionManager, make(options.tenants))
 }
 
-/** How long another process may take to let go of a session that is to be ended. */
-const letGoWithin: Duration.Input = "10 seconds"
-const logOutWithin: Duration.Input = "10 seconds"
-
-const unreachable = (because: string) =>
-  `it could not be logged out at Telegram (${because}): end it there under Settings → Devices`
-
 /** What no person is shown stays here. */
 const infoOf = ({ apiKeyAlias: _alias, moves: _moves, ...info }: SessionRow): SessionInfo => info
 
@@ -136,14 +120,12 @@ const make = Effect.fnUntraced(function* (
   tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
 ) {
   const store = yield* SessionStore
-  const secrets = yield* SessionSecrets
   const locks = yield* Locks
   const tasks = yield* TaskManager
-  const users = yield* UserClient
   const signals = yield* Signals
-  const scope = yield* TenantScope
   const live = yield* makeLiveSessions(tenants)
   const logins = yield* makeLogins(tenants)
+  const ending = yield* makeEnding(logins)
 
   const measured = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {
@@ -157,47 +139,6 @@ const make = Effect.fnUntraced(function* (
         Effect.tapError(({ _tag }) => observe(_tag))
       )
     })
-
-  const logOut = Effect.fnUntraced(function* (row: SessionRow) {
-    const { check } = yield* Lease
-    const kept = yield* secrets.kept(row)
-    const credentials = yield* secrets.credentials(row)
-    const session = yield* users.connect({
-      account: row,
-      ...credentials,
-      kept: Option.some(kept),
-      mayWrite: check
-    })
-    yield* session.logOut
-  }, Effect.scoped)
-
-  const end = Effect.fnUntraced(function* (
-    key: SessionKey,
-    actor: string,
-    along: Effect.Effect<void, SqlError.SqlError>
-  ) {
-    const { fence } = yield* Lease
-    const row = yield* store.get(key)
-    const problem = isLoggedIn(row.state)
-      ? yield* logOut(row).pipe(
-          Effect.timeout(logOutWithin),
-          Effect.as(undefined),
-          // Ended there already: nothing else was wanted.
-          Effect.catchTag(["AuthKeyUnregistered", "SessionRevoked", "AuthKeyDuplicated"], () =>
-            Effect.succeed(undefined)
-          ),
-          Effect.catch((error) => Effect.succeed(unreachable(error.message)))
-        )
-      : undefined
-    yield* store.move(
-      key,
-      "manual_revoke",
-      { actor, fence },
-      problem === undefined ? {} : { error: problem },
-      Effect.andThen(secrets.destroy(key), along)
-    )
-    return problem === undefined ? {} : { problem }
-  })
 
   /** The lease task of a bot is `session/…`, and an app may have been a bot before. */
   const workId = (key: SessionKey) => `account/${sessionName(key)}`
@@ -251,22 +192,8 @@ const make = Effect.fnUntraced(function* (
     ),
     cancel: Effect.fn("SessionManager.cancel")((key) => logins.cancel(key)),
 
-    revoke: Effect.fn("SessionManager.revoke")(function* (key, actor, along = Effect.void) {
-      const session = sessionName(key)
-      const { kind } = yield* store.get(key)
-      if (kind === "bot") return yield* new NotAnAccount({ session })
-      yield* Effect.catchTag(logins.cancel(key), "NoLogin", () => Effect.void)
-      // Whichever process has it, this one included, lets go of it.
-      yield* scope.transaction(key.tenant, (sql) => signals.notify(sql, "zapiska_sessions_wanted", session))
-      return yield* locks
-        .withLease(leaseOf(key), { wait: letGoWithin })(end(key, actor, along))
-        .pipe(
-          Effect.catchTag("LockHeld", ({ owner }) => Effect.fail(new HeldElsewhere({ session, owner }))),
-          Effect.catchTag("LockLost", () =>
-            Effect.fail(new HeldElsewhere({ session, owner: "another process by now" }))
-          )
-        )
-    }),
+    revoke: Effect.fn("SessionManager.revoke")(ending.revoke),
+    remove: Effect.fn("SessionManager.remove")(ending.remove),
 
     status: Effect.fn("SessionManager.status")((key) => Effect.map(store.get(key), infoOf)),
     list: Effect.fn("SessionManager.list")((tenant) =>
@@ -274,7 +201,9 @@ const make = Effect.fnUntraced(function* (
     ),
     history: store.history,
     validate: Effect.fn("SessionManager.validate")((key) =>
-      Effect.andThen(live.validate(key), Effect.map(store.get(key), infoOf))
+      store
+        .get(key)
+        .pipe(Effect.andThen(live.validate(key)), Effect.andThen(store.get(key)), Effect.map(infoOf))
     )
   })
 })

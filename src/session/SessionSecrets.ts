@@ -1,6 +1,7 @@
 /** What a session needs from the vault: the API id and hash it logs in with, and what is kept of it between connections. */
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { SqlError } from "effect/sql"
+import type { TenantId } from "../domain/Ids.ts"
 import { Scrubber } from "../ops/Scrub.ts"
 import type { KeptSession } from "../telegram/UserClient.ts"
 import { Corrupted, CredentialsMissing } from "./SessionError.ts"
@@ -27,6 +28,8 @@ export class SessionSecrets extends Context.Service<
       positions: Redacted.Redacted<string>
     ) => Effect.Effect<void, VaultError>
     readonly destroy: (key: SessionKey) => Effect.Effect<void, SqlError.SqlError>
+    /** The API id and hash of that name. */
+    readonly forgetCredentials: (tenant: TenantId, alias: string) => Effect.Effect<void, SqlError.SqlError>
     /** What does not open is kept apart, the rest destroyed. */
     readonly setAside: (key: SessionKey) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -125,6 +128,10 @@ const make = Effect.gen(function* () {
     ),
 
     destroy: Effect.fn("SessionSecrets.destroy")((key) => destroy(key)),
+
+    forgetCredentials: Effect.fn("SessionSecrets.forgetCredentials")((tenant, alias) =>
+      vault.remove(tenant, { kind: "api-key", alias })
+    ),
 
     setAside: Effect.fn("SessionSecrets.setAside")((key) =>
       Effect.andThen(vault.setAside(key.tenant, nameOf(key, "session")), destroy(key, ["peers", "positions"]))

@@ -101,7 +101,7 @@ it.live(
       yield* emulator.sendText({ ...chat, text: "/note With another token" })
       yield* answered(bot.id, olga.id, /^✅.*With another token/su)
 
-      done("1 secrets are sealed under a new key", yield* zapiska("secrets rotate acme"))
+      done("1 secret is sealed under a new key", yield* zapiska("secrets rotate acme"))
       done(/Tenant acme: 1 .*\nTenant default: 0 /, yield* zapiska("secrets rotate"))
 
       done("Tenant acme is disabled", yield* zapiska("tenant disable acme"))

@@ -24,6 +24,10 @@ describe("lastWords", () => {
     assert.isUndefined(lastWords(Cause.fail(new CliError.ShowHelp({ commandPath: ["zapiska"], errors: [] }))))
   })
 
+  it("what is in a name and moves the cursor is not printed, and lines stay lines", () => {
+    assert.strictEqual(lastWords(Cause.fail(new Error("a\u001b[2Jb\nc\u202ed"))), "a [2Jb\nc d")
+  })
+
   it("a bot's token in a message is hidden", () => {
     const token = `123456789:${"x".repeat(35)}`
     assert.notInclude(lastWords(Cause.fail(new Error(`GET /bot${token}/getMe`))) ?? "", token)

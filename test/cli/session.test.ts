@@ -17,6 +17,11 @@ const refused = (wanted: string, { code, err }: Answered) => {
   assert.include(err, wanted)
 }
 
+const misunderstood = (wanted: string, { code, err }: Answered) => {
+  assert.strictEqual(code, 2, err)
+  assert.include(err, wanted)
+}
+
 /** Commands to the process that serves the admin API here; all they print is kept. */
 const world = Effect.gen(function* () {
   const dataDir = yield* temporaryDirectory
@@ -70,6 +75,13 @@ it.live(
       done(/^There are no sessions$/, yield* zapiska("session list"))
       const add = "session add default mine --api-id 12345 --user 43"
       refused("nothing came in on the standard input", yield* zapiska(add))
+      refused("32 digits and letters from a to f", yield* zapiska(add, "hash"))
+      for (const [wrong, wanted] of [
+        ["--api-id 0", "a whole number above 0"],
+        ["--api-id x", "a whole number"],
+        ["--api-id 1 --user -5", "the number Telegram knows the person by"]
+      ] as const)
+        misunderstood(wanted, yield* zapiska(`session add default mine ${wrong}`, apiHash))
       done(
         /^default\/mine is added; log in with: zapiska session login default mine$/,
         yield* zapiska(add, apiHash)
@@ -85,6 +97,10 @@ it.live(
         yield* zapiska("session link default mine")
       )
       refused("none", yield* zapiska("session link default none"))
+
+      for (const command of ["validate", "chats", "status"])
+        refused("Tenant default has no session none", yield* zapiska(`session ${command} default none`))
+      refused("there is nothing to revoke", yield* zapiska("session revoke default mine --yes"))
 
       const login = yield* Effect.forkChild(zapiska("session login default mine", bob.password))
       yield* scanned(telegram, bob.id, printed)
@@ -108,6 +124,15 @@ it.live(
         /\n.+ AUTHORIZED +REVOKED +session_revoked +\S+\n.+ PENDING_PASSWORD +AUTHORIZED +password_verified +admin\n/,
         yield* zapiska("session status default mine")
       )
+      const { history, session } = JSON.parse((yield* zapiska("session status default mine --json")).out)
+      assert.deepInclude(session, { app: "mine", state: "REVOKED" })
+      assert.strictEqual(history[0].to, "REVOKED")
+
+      refused("say so with --yes", yield* zapiska("session remove default mine"))
+      done(/^default\/mine is removed; the notes/, yield* zapiska("session remove default mine --yes"))
+      refused("has no session mine", yield* zapiska("session remove default mine --yes"))
+      done(/^There are no sessions$/, yield* zapiska("session list"))
+      done(/^default\/mine is added/, yield* zapiska(add, apiHash))
       for (const secret of [bob.password, apiHash, adminToken]) assert.notInclude(printed.join("\n"), secret)
     }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
   },
@@ -130,6 +155,11 @@ it.live(
       const login = yield* Effect.forkChild(zapiska("session login default mine"))
       yield* scanned(telegram, ann.id, printed)
       done(/Logged in as Ann \(42\)$/, yield* Fiber.join(login))
+      done(
+        /^default\/mine is AUTHORIZED, logged in as Ann \(42\), run by \S+\n\nAT +FROM /,
+        yield* zapiska("session status default mine")
+      )
+      refused("revoke it first", yield* zapiska("session remove default mine --yes"))
       refused("say so with --yes", yield* zapiska("session revoke default mine"))
       assert.strictEqual(telegram.valid(), 1)
       done(/^default\/mine is logged out$/, yield* zapiska("session revoke default mine --yes"))

@@ -15,6 +15,13 @@ const Token = Schema.RedactedFromValue(Schema.String).annotate({
   description: "The token @BotFather gave"
 })
 
+const aliasAllowed = { message: "1 to 63 characters" }
+/** What a credential is kept under. */
+export const Alias = Schema.String.check(
+  Schema.isNonEmpty(aliasAllowed),
+  Schema.isMaxLength(63, aliasAllowed)
+)
+
 export class AppsGroup extends HttpApiGroup.make("apps")
   .add(
     HttpApiEndpoint.get("list", path, {
@@ -34,7 +41,7 @@ export class AppsGroup extends HttpApiGroup.make("apps")
         token: Schema.optionalKey(Token).annotateKey({
           description: "Without it the credential is the one that bears the alias already"
         }),
-        alias: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(63))).annotateKey({
+        alias: Schema.optionalKey(Alias).annotateKey({
           description: "The name of its credential; by default that of the app"
         })
       }),

@@ -29,6 +29,11 @@ export const InviteMade = Schema.Struct({
   links: Schema.Array(Schema.String).annotate({ description: "The same as a link to open, one for each bot" })
 })
 
+/** As the list shows it. */
+export const InviteId = Schema.NonEmptyString.check(
+  Schema.isMaxLength(100, { message: "at most 100 characters" })
+)
+
 export class InvitesGroup extends HttpApiGroup.make("invites")
   .add(
     HttpApiEndpoint.get("list", path, {
@@ -59,7 +64,7 @@ export class InvitesGroup extends HttpApiGroup.make("invites")
       })
     ),
     HttpApiEndpoint.delete("revoke", `${path}/:invite`, {
-      params: { tenant: TenantId, invite: Schema.NonEmptyString.check(Schema.isMaxLength(100)) },
+      params: { tenant: TenantId, invite: InviteId },
       success: HttpApiSchema.NoContent,
       error: Missing
     }).annotateMerge(

@@ -2,6 +2,9 @@
 import { Redacted, Schema } from "effect"
 import { AppId, UserId } from "../../domain/Ids.ts"
 import type { LoginStep } from "../../session/LoginStep.ts"
+import { PersonId } from "./UsersGroup.ts"
+
+export type { SessionInfo } from "../../session/SessionRow.ts"
 
 /** How a login goes. */
 export const LoginView = Schema.Union([
@@ -46,12 +49,23 @@ export const viewOf = (step: LoginStep): LoginView => {
   }
 }
 
+const apiIdAllowed = { message: "a whole number above 0, such as 12345" }
+/** Both as https://my.telegram.org gives them. To Telegram the first is a signed number of 32 bits. */
+const ApiId = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }, apiIdAllowed))
+export const ApiIdFromString = Schema.String.check(Schema.isPattern(/^\d{1,10}$/, apiIdAllowed)).pipe(
+  Schema.decodeTo(Schema.FiniteFromString),
+  Schema.decodeTo(ApiId)
+)
+export const ApiHash = Schema.String.check(
+  Schema.isPattern(/^[0-9a-fA-F]{32}$/, { message: "32 digits and letters from a to f" })
+)
+
 /** The session of a person's account, with the API id and hash of https://my.telegram.org. */
 export const NewAccount = Schema.Struct({
   app: AppId,
-  apiId: Schema.Int.check(Schema.isGreaterThan(0)),
-  apiHash: Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{32}$/))),
-  expected: Schema.optionalKey(UserId).annotateKey({
+  apiId: ApiId,
+  apiHash: Schema.RedactedFromValue(ApiHash),
+  expected: Schema.optionalKey(PersonId).annotateKey({
     description: "The Telegram id of the person; another account is refused"
   })
 })

@@ -36,6 +36,12 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       success: Schema.Struct({ session: SessionInfo, history: Schema.Array(SessionTransition) }),
       error: Missing
     }).annotateMerge(words("A session", "With its last 50 moves, the newest first")),
+    HttpApiEndpoint.delete("remove", `${path}/:app`, { params, error: [Missing, Conflict] }).annotateMerge(
+      words(
+        "Remove the session of an account",
+        "Nobody may be logged in. Its history, its followed chats and its API id and hash go; the notes stay"
+      )
+    ),
     HttpApiEndpoint.post("login", `${path}/:app/login`, {
       params,
       payload: Schema.Struct({

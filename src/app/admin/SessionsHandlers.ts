@@ -4,7 +4,13 @@ import { HttpApiBuilder } from "effect/http-api"
 import type { TenantId } from "../../domain/Ids.ts"
 import { LoginLinks } from "../../session/LoginLinks.ts"
 import type { LoginStep } from "../../session/LoginStep.ts"
-import type { ClientError, LoginError, NoLogin, RevokeError } from "../../session/SessionError.ts"
+import type {
+  ClientError,
+  LoginError,
+  NoLogin,
+  RemoveError,
+  RevokeError
+} from "../../session/SessionError.ts"
 import type { SessionKey } from "../../session/SessionEvents.ts"
 import { SessionManager } from "../../session/SessionManager.ts"
 import { Vault } from "../../session/Vault.ts"
@@ -32,7 +38,7 @@ export const present = (
     )
   )
 
-type Refusal = LoginError | NoLogin | ClientError | RevokeError
+type Refusal = LoginError | NoLogin | ClientError | RemoveError | RevokeError
 
 /** What the sessions refuse, as the API says it. */
 const refusing = <A>(effect: Effect.Effect<A, Refusal>) =>
@@ -117,6 +123,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
     })
 
     const revoke = (key: SessionKey) => refusing(revoked(key))
+    const remove = (key: SessionKey) => refusing(sessions.remove(key, record(key, "session.removed")))
     const list = (tenant: TenantId) =>
       Effect.andThen(existing(tenant), Effect.catchTag(sessions.list(tenant), "SqlError", databaseAway))
     const all = Effect.gen(function* () {
@@ -145,6 +152,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
       list: ({ params }) => list(params.tenant),
       add: ({ params: { tenant }, payload: { app, ...account } }) => add({ tenant, app }, account),
       status: ({ params }) => status(params),
+      remove: ({ params }) => remove(params),
       login: ({ params, payload }) => login(params, payload.phone),
       loginState: ({ params }) => loginState(params),
       code: ({ params, payload }) => code(params, payload.code),

@@ -8,6 +8,7 @@ import { Name } from "./Name.ts"
 import { Conflict, Missing } from "./Refusals.ts"
 
 const userAllowed = "the number Telegram knows the person by, such as 123456789"
+export const PersonId = UserId.check(Schema.isGreaterThan(0, { message: userAllowed }))
 /** As it stands in a path or is typed. */
 export const UserIdFromString = Schema.String.check(
   Schema.isPattern(/^[1-9]\d{0,14}$/, { message: userAllowed })
@@ -31,7 +32,7 @@ export class UsersGroup extends HttpApiGroup.make("users")
     HttpApiEndpoint.post("add", path, {
       params: { tenant: TenantId },
       payload: Schema.Struct({
-        user: UserId.check(Schema.isGreaterThan(0, { message: userAllowed })),
+        user: PersonId,
         role: Role,
         name: Schema.optionalKey(Name).annotateKey({
           description: "Until they write for the first time"
