@@ -16,6 +16,8 @@ import { SessionSecrets } from "./SessionSecrets.ts"
 const betweenPages = "1 second"
 /** When more happened than Telegram tells one by one, edits of so many messages before are looked for. */
 const reread = 100
+/** Between two looks whether a chat can be read again that could not be. */
+const lookAgain = "15 minutes"
 
 export const makeFollowWorker = Effect.gen(function* () {
   const store = yield* FollowStore
@@ -44,22 +46,38 @@ export const makeFollowWorker = Effect.gen(function* () {
       return patiently(read)
     }
 
-    /** `false`: the chat cannot be read now; the others can. */
-    const caughtUp = (following: Following, told: "history" | "reread") =>
-      Effect.catch(Effect.as(history(following, told), true), (error) =>
-        setbackOf(error)._tag === "chat"
-          ? Effect.as(patiently(store.trouble(following.chat, error.message)), false)
-          : Effect.fail(error)
-      )
-
     const followed = new Map<Source, Following>()
-    for (const chat of yield* patiently(store.list(key))) {
+    /** Those that cannot be read now; the others can. What is told of them is left for when they can. */
+    const closed = new Set<Following>()
+
+    const catchUp = (following: Following, told: "history" | "reread") =>
+      Effect.catch(history(following, told), (error) => {
+        if (setbackOf(error)._tag !== "chat") return Effect.fail(error)
+        followed.delete(following.chat.source)
+        closed.add(following)
+        return patiently(store.trouble(following.chat, error.message))
+      })
+
+    /** Until one can be read again: the next client is told of it with the others. */
+    const opened = Effect.gen(function* () {
+      while (true) {
+        yield* Effect.sleep(lookAgain)
+        for (const following of [...closed]) {
+          closed.delete(following)
+          yield* catchUp(following, "history")
+          if (!closed.has(following)) return yield* client.renew
+        }
+      }
+    })
+
+    const chats = (yield* patiently(store.list(key))).filter(({ account }) => account === me.id)
+    for (const chat of chats) {
       const following = { chat }
-      if (chat.account === me.id && (yield* caughtUp(following, "history")))
-        followed.set(chat.source, following)
+      followed.set(chat.source, following)
+      yield* catchUp(following, "history")
     }
     // Until somebody chooses one: then the client is closed, and this begins anew.
-    if (followed.size === 0) return yield* Effect.never
+    if (followed.size === 0) return yield* opened
 
     const happen = Effect.fnUntraced(function* (update: UserUpdate) {
       if (update._tag === "Checkpoint")
@@ -71,15 +89,20 @@ export const makeFollowWorker = Effect.gen(function* () {
       if (update._tag === "Deleted") return
       const following = followed.get(update.source)
       if (following === undefined) return
-      if (update._tag === "Missed") yield* caughtUp(following, "reread")
+      if (update._tag === "Missed") yield* catchUp(following, "reread")
       else yield* take(following, update._tag === "Edited" ? "edited" : "new", [update.message])
     })
 
     const told = yield* Queue.unbounded<UserUpdate, UserError | Cause.Done>()
     yield* Effect.forkScoped(Stream.runIntoQueue(client.updates([...followed.keys()]), told))
-    // What came between the history and the beginning of this, and what no position is kept of.
-    for (const following of followed.values()) yield* caughtUp(following, "history")
-    yield* Stream.runForEach(Stream.fromQueue(told), happen)
+    // What came between the history and the beginning of this, and what no position is kept of. What was edited while
+    // a history was read is told by nobody.
+    for (const { lastMessage, source } of chats) {
+      const following = followed.get(source)
+      if (following !== undefined)
+        yield* catchUp(following, following.chat.lastMessage === lastMessage ? "history" : "reread")
+    }
+    yield* Effect.raceFirst(Stream.runForEach(Stream.fromQueue(told), happen), opened)
   })
 
   return (key: SessionKey) =>

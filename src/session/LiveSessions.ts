@@ -153,7 +153,10 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
         let open: Open | undefined
         const reported = reporting(
           session,
-          Deferred.await(life.over),
+          {
+            ended: Deferred.await(life.over),
+            renew: Effect.asVoid(Deferred.succeed(life.stop, undefined))
+          },
           report(key, life, () => open)
         )
         open = {

@@ -11,6 +11,8 @@ import type { Mover } from "./SessionStore.ts"
 export interface LiveSession extends UserSession {
   /** Fails when it is not live any more: get another, or give up, as the error says. */
   readonly ended: Effect.Effect<never, ClientError>
+  /** Closes it for all who use it here: whoever asks again gets another, which goes on from the kept positions. */
+  readonly renew: Effect.Effect<void>
 }
 
 /** Whoever holds it uses the session. */
@@ -60,11 +62,12 @@ export const newLife = (name: string): Life => ({
 /** Each failure of a call passes `report` on its way to the caller. */
 export const reporting = (
   session: UserSession,
-  ended: Effect.Effect<never, ClientError>,
+  { ended, renew }: Pick<LiveSession, "ended" | "renew">,
   report: (error: UserError) => Effect.Effect<void>
 ): LiveSession => ({
   ...session,
   ended,
+  renew,
   me: Effect.tapError(session.me, report),
   ping: Effect.tapError(session.ping, report),
   logOut: Effect.tapError(session.logOut, report),

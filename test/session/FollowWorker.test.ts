@@ -13,6 +13,7 @@ import {
   type Scope,
   Stream
 } from "effect"
+import { TestClock } from "effect/testing"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BlobHash, ChatId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import { type Attachment, IncomingMessage } from "../../src/domain/IncomingMessage.ts"
@@ -132,8 +133,12 @@ const working = Effect.fnUntraced(function* (history: History, me = ann) {
   const worker = yield* makeFollowWorker
   const told = yield* Queue.unbounded<UserUpdate>()
   const asked: Array<ReadonlyArray<Source>> = []
+  let renewed = false
   const client = {
     account: key,
+    renew: Effect.sync(() => {
+      renewed = true
+    }),
     me: Effect.succeed(me),
     history,
     updates: (sources: ReadonlyArray<Source>): Stream.Stream<UserUpdate, UserError> => {
@@ -142,7 +147,7 @@ const working = Effect.fnUntraced(function* (history: History, me = ann) {
     }
   }
   const fiber = yield* Effect.forkScoped(worker(key)(client as unknown as LiveSession))
-  return { told, asked, fiber }
+  return { told, asked, fiber, renewed: () => renewed }
 })
 
 const followed = (source: Source, account = ann.id) =>
@@ -246,6 +251,78 @@ describe("the follower of an account", () => {
       assert.include(closed?.lastError, "cannot see this chat")
       assert.isUndefined(saved?.lastError)
     })
+  )
+
+  test(
+    "notes as it is now what was edited while its history was read",
+    Effect.gen(function* () {
+      yield* followed("saved")
+      let began = false
+      yield* working((_source, { after = MessageId.make(0) }) => {
+        const all = [message(1, began ? { editDate: since + 9 } : {}), message(2)]
+        began = true
+        return Stream.fromIterable(all.filter(({ messageId }) => messageId > after))
+      })
+      yield* eventually(whats, (all) => all.length === 3)
+      assert.deepStrictEqual(yield* whats, ["Message 1", "Message 2", "EditedMessage 1"])
+    })
+  )
+
+  test(
+    "leaves no gap in a chat that could not be read when it missed something",
+    Effect.gen(function* () {
+      yield* followed("saved")
+      let closed = false
+      const { told: tell } = yield* working(() =>
+        closed ? Stream.fail(new ChatClosed({ method: "messages.getHistory" })) : Stream.empty
+      )
+      yield* Queue.offer(tell, told("saved", message(1)))
+      yield* eventually(whats, (all) => all.length === 1)
+      closed = true
+      yield* Queue.offerAll(tell, [
+        { _tag: "Missed", source: "saved" },
+        told("saved", message(9)),
+        checkpoint("after")
+      ])
+      const out = yield* Out
+      yield* eventually(
+        Effect.sync(() => out.positions.length),
+        (kept) => kept === 1
+      )
+      assert.deepStrictEqual(yield* whats, ["Message 1"])
+      const [chat] = yield* FollowStore.use((store) => store.list(key))
+      assert.strictEqual(chat?.lastMessage, 1)
+      assert.include(chat?.lastError, "cannot see this chat")
+    })
+  )
+
+  it.effect("follows a chat that could not be read once it can, with a new client", () =>
+    Effect.gen(function* () {
+      yield* SessionStore.use((store) => store.add(key, { kind: "user" }))
+      yield* followed(news)
+      yield* followed("saved")
+      let closed = true
+      const { asked, renewed } = yield* working((source) => {
+        if (source === "saved") return Stream.empty
+        return closed
+          ? Stream.fail(new ChatClosed({ method: "messages.getHistory" }))
+          : Stream.make(posted(1))
+      })
+      const later = (holds: () => boolean) =>
+        Effect.gen(function* () {
+          while (!holds()) {
+            yield* TestClock.adjust("1 minute")
+            yield* TestClock.withLive(Effect.sleep("5 millis"))
+          }
+        })
+      yield* later(() => asked.length === 1)
+      closed = false
+      yield* later(() => renewed())
+      assert.deepStrictEqual(yield* whats, ["Message 1"])
+      assert.deepStrictEqual(asked, [["saved"]])
+      const [chat] = yield* FollowStore.use((store) => store.list(key))
+      assert.isUndefined(chat?.lastError)
+    }).pipe(Effect.scoped, Effect.provide(layer))
   )
 
   test(
