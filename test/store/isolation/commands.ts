@@ -310,5 +310,7 @@ export const commands: Readonly<Record<string, Command>> = {
     SessionSecrets.use((it) => it.keepPositions(session(ask), Redacted.make(says(ask)))),
   "SessionSecrets.kept": (ask) => SessionSecrets.use((it) => it.kept(session(ask))),
   "SessionSecrets.setAside": (ask) => SessionSecrets.use((it) => it.setAside(session(ask))),
-  "SessionSecrets.destroy": (ask) => SessionSecrets.use((it) => it.destroy(session(ask)))
+  "SessionSecrets.destroy": (ask) => SessionSecrets.use((it) => it.destroy(session(ask))),
+  "SessionSecrets.forgetCredentials": (ask) =>
+    SessionSecrets.use((it) => it.forgetCredentials(ask.tenant, secret(ask).alias))
 }
