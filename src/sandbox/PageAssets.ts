@@ -74,17 +74,18 @@ export const foreignBytes = (
   })
 }
 
-/** The files of a page by name, read once, and how they are answered. `folder`: with a slash at its end. */
-export const filesOf = Effect.fnUntraced(function* (folder: URL) {
+/** The files of a page by name, read once, and how they are answered. `folders`: with a slash at their ends. */
+export const filesOf = Effect.fnUntraced(function* (...folders: ReadonlyArray<URL>) {
   const files = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const place = fileURLToPath(folder)
-  const names = (yield* files.readDirectory(place)).filter((name) => path.extname(name) in types)
-  const bytes = new Map(
-    yield* Effect.forEach(names, (name) =>
-      Effect.map(files.readFile(path.join(place, name)), (read) => [name, read] as const)
+  const read = Effect.fnUntraced(function* (folder: URL) {
+    const place = fileURLToPath(folder)
+    const names = (yield* files.readDirectory(place)).filter((name) => path.extname(name) in types)
+    return yield* Effect.forEach(names, (name) =>
+      Effect.map(files.readFile(path.join(place, name)), (bytes) => [name, bytes] as const)
     )
-  )
+  })
+  const bytes = new Map((yield* Effect.forEach(folders, read)).flat())
   return (name: string, put: Readonly<Record<string, string>> = {}) => {
     const found = bytes.get(name)
     if (found === undefined) return HttpServerResponse.empty({ status: 404 })

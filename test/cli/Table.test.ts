@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { table } from "../../src/cli/Table.ts"
+import { printableLines, table } from "../../src/cli/Table.ts"
 
 const rows = [
   { id: "1", name: "Ann" },
@@ -19,5 +19,10 @@ describe("table", () => {
   it("prints nothing of a name that would move the cursor, colour the line or turn its direction", () => {
     const shown = table(["name"], [{ name: "a\u001b[2Jb\rc\nd\u202ee" }])
     assert.strictEqual(shown, "NAME\na [2Jb c d e")
+  })
+
+  it("keeps the lines of what is said, whatever is in the names there", () => {
+    const says = "Logged in as \u001b]0;x\u0007Ann\r (42)\nhint: \u202edog"
+    assert.strictEqual(printableLines(says), "Logged in as  ]0;x Ann  (42)\nhint:  dog")
   })
 })

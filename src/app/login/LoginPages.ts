@@ -35,7 +35,7 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
     Effect.fnUntraced(function* (router) {
       const links = yield* LoginLinks
       const services = yield* Effect.context<SessionManager | Audit>()
-      const file = yield* filesOf(new URL("./page/", import.meta.url))
+      const file = yield* filesOf(new URL("../page/", import.meta.url), new URL("./page/", import.meta.url))
 
       const token = Effect.map(HttpRouter.params, ({ token = "" }) => token)
       const gone = unkept(HttpServerResponse.setStatus(file("gone.html"), 404))

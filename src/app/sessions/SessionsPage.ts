@@ -6,7 +6,7 @@ import { filesOf } from "../../sandbox/PageAssets.ts"
 /** `GET /sessions`, `GET /sessions/assets/<file>`. */
 export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const file = yield* filesOf(new URL("./page/", import.meta.url))
+    const file = yield* filesOf(new URL("../page/", import.meta.url), new URL("./page/", import.meta.url))
     yield* router.add("GET", "/sessions", Effect.succeed(file("index.html")))
     yield* router.add(
       "GET",
