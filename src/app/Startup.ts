@@ -93,7 +93,7 @@ export const layer = Layer.effectDiscard(
     if (configured && !refused) yield* nextStep(name)
     if (!configured && stored === 0)
       yield* Effect.logWarning(
-        "There is no bot yet: add one with `zapiska app add`, or set TELEGRAM_BOT_TOKEN"
+        "No bot is at work: add one with `zapiska app add`, set TELEGRAM_BOT_TOKEN, or enable a tenant that is disabled"
       )
     yield* Effect.addFinalizer(() =>
       Effect.andThen(health.drain, Effect.logInfo("Stopping; nothing received is lost"))
