@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Queue, Redacted } from "effect"
+import { Clock, Effect, Queue, Redacted } from "effect"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -174,6 +174,25 @@ describe("work with an account", () => {
 })
 
 describe("an idle session", () => {
+  lives("is asked for again also in the millisecond in which it answered first", (telegram) =>
+    Effect.gen(function* () {
+      yield* added()
+      yield* loggedIn(telegram)
+      const manager = yield* SessionManager
+      const clock = yield* Clock.Clock
+      const now = clock.currentTimeMillisUnsafe()
+      const standing: Clock.Clock = Object.assign(Object.create(clock), {
+        currentTimeMillisUnsafe: () => now,
+        currentTimeMillis: Effect.succeed(now)
+      })
+      yield* Effect.gen(function* () {
+        assert.deepInclude(yield* manager.validate(key), { state: "AUTHORIZED" })
+        telegram.set("unregistered")
+        assert.strictEqual((yield* Effect.flip(manager.validate(key)))._tag, "NotAuthorized")
+      }).pipe(Effect.provideService(Clock.Clock, standing))
+    })
+  )
+
   lives("is asked for when it is due, recovers when it can, and is gone when it is", (telegram) =>
     Effect.gen(function* () {
       yield* added()
