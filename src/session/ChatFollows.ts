@@ -71,7 +71,9 @@ const make = Effect.gen(function* () {
 
   const find = Effect.fnUntraced(function* (key: SessionKey, name: ChatName) {
     if (name === "saved") return saved
-    const found = (yield* known.chats(key)).find(isNamed(name))
+    // A person has often joined it just for this.
+    const found =
+      (yield* known.chats(key)).find(isNamed(name)) ?? (yield* known.chatsNow(key)).find(isNamed(name))
     if (found === undefined) return yield* new ChatUnknown({ session: sessionName(key), chat: name })
     return { source: found.id, title: found.title }
   })

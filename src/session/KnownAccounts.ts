@@ -21,6 +21,8 @@ export class KnownAccounts extends Context.Service<
     readonly sessions: (tenant: TenantId) => Effect.Effect<ReadonlyArray<SessionInfo>, SqlError.SqlError>
     /** Channels and groups the account is in, with their titles. */
     readonly chats: (key: SessionKey) => Effect.Effect<ReadonlyArray<FollowableChat>, ChatsError>
+    /** The same, asked of Telegram now. */
+    readonly chatsNow: (key: SessionKey) => Effect.Effect<ReadonlyArray<FollowableChat>, ChatsError>
   }
 >()("zapiska/session/KnownAccounts") {
   static readonly layer: Layer.Layer<KnownAccounts, never, SessionEvents | SessionManager | Signals> =
@@ -74,6 +76,7 @@ const make = Effect.gen(function* () {
 
   return KnownAccounts.of({
     sessions: Effect.fn("KnownAccounts.sessions")((tenant) => Cache.get(sessions, tenant)),
-    chats: Effect.fn("KnownAccounts.chats")((key) => Cache.get(chats, sessionName(key)))
+    chats: Effect.fn("KnownAccounts.chats")((key) => Cache.get(chats, sessionName(key))),
+    chatsNow: Effect.fn("KnownAccounts.chatsNow")((key) => Cache.refresh(chats, sessionName(key)))
   })
 })

@@ -109,6 +109,20 @@ describe("choosing chats", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live("a channel can be chosen as soon as the account has joined it", () =>
+    Effect.gen(function* () {
+      const { telegram, follows } = yield* world
+      assert.lengthOf(yield* follows.chats(key), 1)
+      yield* telegram.addChannel(quiet, [ada.id])
+      const { title } = yield* follows.follow(
+        key,
+        { chat: name(String(-1_000_000_000_000 - quiet.id)) },
+        "admin"
+      )
+      assert.strictEqual(title, "Quiet")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.live("a chat to be read from an earlier day is, whatever was under way until then", () =>
     Effect.gen(function* () {
       const { follows, store } = yield* world
