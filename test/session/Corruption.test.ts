@@ -12,7 +12,7 @@ import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { code, makeFakeTelegram } from "./FakeTelegram.ts"
 import { process } from "./process.ts"
-import { ann, apiHash, bob, by, eventually, key } from "./support.ts"
+import { ann, apiHash, bob, by, key, watching } from "./support.ts"
 
 const other = { ...key, app: AppId.make("other") }
 const theirs = { ...key, tenant: TenantId.make("acme") }
@@ -29,10 +29,9 @@ const added = Effect.fnUntraced(function* (one: SessionKey) {
 
 const loggedIn = Effect.fnUntraced(function* (one: SessionKey) {
   const manager = yield* SessionManager
-  yield* Effect.forkChild(Stream.runDrain(manager.loginByCode(one, Redacted.make(ann.phone), by)), {
-    startImmediately: true
-  })
-  yield* eventually(manager.status(one), ({ state }) => state === "PENDING_CODE")
+  const { next } = yield* watching(manager.loginByCode(one, Redacted.make(ann.phone), by))
+  // The row says so a moment before a code is taken.
+  yield* next("CodeSent")
   yield* manager.submitCode(one, Redacted.make(code))
 })
 

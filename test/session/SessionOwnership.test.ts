@@ -10,15 +10,14 @@ import { TenantScope } from "../../src/store/TenantScope.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { canary, code, type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
 import { locksOf, process } from "./process.ts"
-import { added, ann, apiHash, beneath, bob, by, eventually, key } from "./support.ts"
+import { added, ann, apiHash, beneath, bob, by, eventually, key, watching } from "./support.ts"
 
 const login = Effect.fnUntraced(function* (manager: SessionManager["Service"]) {
-  const done = yield* Stream.runDrain(manager.loginByCode(key, Redacted.make(ann.phone), by)).pipe(
-    Effect.forkChild({ startImmediately: true })
-  )
-  yield* eventually(manager.status(key), ({ state }) => state === "PENDING_CODE")
+  const { ended, next } = yield* watching(manager.loginByCode(key, Redacted.make(ann.phone), by))
+  // The row says so a moment before a code is taken.
+  yield* next("CodeSent")
   yield* manager.submitCode(key, Redacted.make(code))
-  yield* Fiber.join(done)
+  yield* ended
 })
 
 /** Two processes, and what the second is told of where locks are. */
