@@ -2,7 +2,20 @@
  * The live clients of people's accounts in this process: each connected under the lease on its session, shared by
  * all who want it, closed when the lease is lost or nobody has wanted it for a while.
  */
-import { Clock, Deferred, type Duration, Effect, Metric, Option, RcMap, Result, Scope, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  type Duration,
+  Effect,
+  Exit,
+  Metric,
+  Option,
+  RcMap,
+  Result,
+  Scope,
+  Stream
+} from "effect"
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { Lease, Locks } from "../lock/Locks.ts"
@@ -198,6 +211,8 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
         Effect.onExit((exit) =>
           Effect.gen(function* () {
             yield* closed
+            if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+              yield* Effect.logError(`The client of session ${name} ended by a mistake of ours`, exit.cause)
             const ended = endOf(name, exit)
             yield* Deferred.fail(life.opened, ended)
             yield* Deferred.fail(life.over, ended)

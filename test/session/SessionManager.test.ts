@@ -1,11 +1,13 @@
-import { assert, describe } from "@effect/vitest"
-import { Clock, Effect, Queue, Redacted } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Logger, Queue, Redacted } from "effect"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Vault } from "../../src/session/Vault.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
-import { FloodWait, NetworkDown, TelegramTrouble } from "../../src/telegram/UserClient.ts"
+import { FloodWait, NetworkDown, TelegramTrouble, UserClient } from "../../src/telegram/UserClient.ts"
+import { makeFakeTelegram } from "./FakeTelegram.ts"
+import { process } from "./process.ts"
 import { client, lives, loggedIn, refusal } from "./scenes.ts"
-import { added, key, moves, secrets, state } from "./support.ts"
+import { added, ann, beneath, key, moves, secrets, state } from "./support.ts"
 
 describe("a client", () => {
   lives("is one for all who ask for it at once", (telegram) =>
@@ -155,6 +157,36 @@ describe("a client", () => {
 })
 
 describe("work with an account", () => {
+  it.live("that a mistake of ours keeps from its client leaves word of it", () => {
+    const errors: Array<unknown> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Error") errors.push(message)
+    })
+    const { layer, world: telegram } = makeFakeTelegram([ann])
+    let wrong = false
+    const mistaken = Layer.effect(
+      UserClient,
+      Effect.map(UserClient, ({ connect }) =>
+        UserClient.of({
+          connect: (options) =>
+            Effect.suspend(() => (wrong ? Effect.die(new Error("a mistake")) : connect(options)))
+        })
+      )
+    ).pipe(Layer.provide(layer))
+    return Effect.gen(function* () {
+      yield* added()
+      yield* loggedIn(telegram)
+      wrong = true
+      assert.strictEqual(yield* refusal, "HeldElsewhere")
+      assert.include(String(errors), "The client of session default/mine ended by a mistake of ours")
+      wrong = false
+      yield* Effect.scoped(client)
+    }).pipe(
+      Effect.provide(Logger.layer([logger])),
+      Effect.provide(process(mistaken).pipe(Layer.provideMerge(beneath)))
+    )
+  })
+
   lives("begins anew when it died of a mistake of ours", (telegram) =>
     Effect.gen(function* () {
       yield* added()
