@@ -179,14 +179,22 @@ export const makeReading = (client: BaseTelegramClient, { call }: Calls) => {
     )
   }
 
+  /** Asked of Telegram once a day, and again by each new client. */
+  const botPeer = Effect.fnUntraced(function* (name: string) {
+    const username = name.replace(/^@/, "")
+    const resolved = yield* Effect.promise(async () => client.storage.peers.getByUsername(username))
+    if (resolved !== null) return resolved
+    const { peer, users } = yield* call({ _: "contacts.resolveUsername", username })
+    const user = users.find((one) => peer._ === "peerUser" && one.id === peer.userId)
+    if (user?._ !== "user") return yield* new ChatClosed({ method: "contacts.resolveUsername" })
+    return { _: "inputPeerUser", userId: user.id, accessHash: user.accessHash ?? Long.ZERO } as const
+  })
+
   const fileSentTo = Effect.fn("UserSession.fileSentTo")(function* (
     bot: string,
     sent: { readonly date: number; readonly size: number }
   ) {
-    const { peer, users } = yield* call({ _: "contacts.resolveUsername", username: bot.replace(/^@/, "") })
-    const user = users.find((one) => peer._ === "peerUser" && one.id === peer.userId)
-    if (user?._ !== "user") return yield* new ChatClosed({ method: "contacts.resolveUsername" })
-    const chat = { _: "inputPeerUser", userId: user.id, accessHash: user.accessHash ?? Long.ZERO } as const
+    const chat = yield* botPeer(bot)
     const answer = yield* historyPage(chat, { id: 0, date: sent.date + sameMoment + 1 }, 0)
     const near = (answer === undefined ? [] : readMessages(answer)).filter(
       ({ date }) => Math.abs(date - sent.date) <= sameMoment

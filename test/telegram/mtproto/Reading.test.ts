@@ -173,6 +173,9 @@ describe("files", () => {
       const none = Option.none()
       assert.deepStrictEqual(yield* session.fileSentTo("notes_bot", { date, size: 999 }), none)
       assert.deepStrictEqual(yield* session.fileSentTo("notes_bot", { date: date - 60, size: 1000 }), none)
+      // Who the bot is was asked once.
+      const asked = (yield* telegram.received).filter(({ name }) => name === "contacts.resolveUsername")
+      assert.strictEqual(asked.length, 1)
       assert.strictEqual(
         (yield* Effect.flip(session.fileSentTo("nobody_bot", { date, size: 1 })))._tag,
         "ChatClosed"
