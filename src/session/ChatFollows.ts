@@ -91,8 +91,13 @@ const make = Effect.gen(function* () {
       const { account, state } = yield* sessions.status(key)
       if (account === undefined) return yield* new NotAuthorized({ session: sessionName(key), state })
       const chosen = yield* find(key, chat)
+      const before = (yield* store.list(key)).find(
+        (one) => one.source === chosen.source && one.account === account.id
+      )
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-      return yield* store.follow(key, { ...chosen, account: account.id, since: since ?? now }, actor)
+      // Without a date one that is followed goes on as it is: its history may be under way.
+      const from = since ?? before?.since ?? now
+      return yield* store.follow(key, { ...chosen, account: account.id, since: from }, actor)
     }),
 
     unfollow: Effect.fn("ChatFollows.unfollow")(function* (key, chat, actor) {

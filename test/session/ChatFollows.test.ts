@@ -92,7 +92,7 @@ describe("choosing chats", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.live("an earlier beginning has a chat read again, a later one does not", () =>
+  it.live("an earlier beginning has a chat read again, a later one does not, none at all keeps it", () =>
     Effect.gen(function* () {
       const { follows, store } = yield* world
       const first = yield* follows.follow(key, { chat: name("saved"), since: 2_000 }, "admin")
@@ -106,6 +106,8 @@ describe("choosing chats", () => {
       assert.strictEqual(later.lastMessage, 40)
       const earlier = yield* follows.follow(key, { chat: name("saved"), since: 1_000 }, "admin")
       assert.strictEqual(earlier.lastMessage, 0)
+      const again = yield* follows.follow(key, { chat: name("saved") }, "admin")
+      assert.strictEqual(again.since, 1_000)
     }).pipe(Effect.provide(layer))
   )
 

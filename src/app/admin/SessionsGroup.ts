@@ -77,7 +77,10 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       success: NewLink.pipe(HttpApiSchema.status(201)),
       error: [Missing, Conflict]
     }).annotateMerge(
-      words("Make a link to a login page", "It works once, for ten minutes; the one before it stops working")
+      words(
+        "Make a link to a login page",
+        "It works once, for ten minutes; one before it that nobody opened stops working"
+      )
     ),
     HttpApiEndpoint.post("validate", `${path}/:app/validate`, {
       params,
