@@ -61,6 +61,9 @@ export const endsSession = (error: UserError): boolean =>
 
 const flood = /^(?:FLOOD|FLOOD_PREMIUM|FLOOD_TEST_PHONE|SLOWMODE)_WAIT_(\d+)$/
 
+/** No number in it is so long that it could be of a person: a phone number, a code. */
+const itsOwnWord = /^(?!.*\d{5})[A-Z0-9_]{1,64}$/
+
 /** `text` as Telegram said it, such as `FLOOD_WAIT_17`; only its own words are ever repeated. */
 export const reasonOf = (
   method: string,
@@ -75,6 +78,6 @@ export const reasonOf = (
   if (text === "PHONE_PASSWORD_FLOOD" || code === 420) return new FloodWait({ method, seconds: 86_400 })
   if (code >= 500 || code < 0) return new TelegramTrouble({ method })
   if (code === 401) return new AuthKeyUnregistered({ method })
-  const reason = /^[A-Z0-9_]{1,64}$/.test(text) ? text : "UNKNOWN"
+  const reason = itsOwnWord.test(text) ? text : "UNKNOWN"
   return new CallRefused({ method, code: Math.trunc(code), reason })
 }

@@ -58,13 +58,22 @@ describe("reasons", () => {
   })
 
   it("are found for whatever Telegram says, and repeat nothing but its own words", () => {
+    const shaped = fc.stringMatching(/^[A-Z]{0,4}_?\d{0,8}_?[A-Z]{0,4}$/)
+    const codes = fc.oneof(fc.integer(), fc.integer({ min: 300, max: 499 }))
     fc.assert(
-      fc.property(fc.integer(), fc.string({ unit: "binary" }), (code, text) => {
+      fc.property(codes, fc.oneof(fc.string({ unit: "binary" }), shaped), (code, text) => {
         const error = reasonOf("messages.getHistory", { code, text })
-        const telegramsOwn = /^[A-Z0-9_]{1,64}$/.test(text)
+        const telegramsOwn = /^[A-Z0-9_]{1,64}$/.test(text) && !/\d{5}/.test(text)
         if (error._tag === "CallRefused") assert.strictEqual(error.reason, telegramsOwn ? text : "UNKNOWN")
       })
     )
+  })
+
+  it("repeat no phone number and no code, should Telegram ever say one", () => {
+    for (const text of ["NO_491701112233", "54321_IS_WRONG", "491701112233"]) {
+      const error = reasonOf("auth.signIn", { code: 400, text })
+      assert.notMatch(JSON.stringify([error, error.message]), /491701112233|54321/)
+    }
   })
 
   it("are not taken from what every object has", () => {
