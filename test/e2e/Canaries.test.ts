@@ -2,62 +2,26 @@
  * Secrets that would be known again, through every trouble that can be made from outside: none of them is anywhere
  * but where it is kept, sealed or in a file of its own that nobody else can read.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { PgConnection } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
-import { eventually, freePort, launch, start, temporaryDirectory } from "../support/Application.ts"
+import { eventually, freePort, launch, start } from "../support/Application.ts"
 import { connectionOf } from "../support/Assistant.ts"
+import { dump, emptyDataDir, found, placesIn, reachable } from "../support/canaries.ts"
 import { collector } from "../support/collector.ts"
 import { emulatorLayer } from "../support/emulator.ts"
 
-/** Not yet there for anybody else: it is made as people make it, and narrowed by the program. */
-const emptyDataDir = Effect.map(temporaryDirectory, (parent) => {
-  const dataDir = join(parent, "data")
-  mkdirSync(dataDir)
-  return dataDir
-})
-
 const adminToken = "canary-admin-token-0123456789abcdef"
 const key = Buffer.alloc(32, "canary key of the house").toString("base64")
-
-/** Every file below a directory. */
-const filesIn = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-
-/** What others on the machine can read or list. Behind a closed directory nothing is. */
-const reachable = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
-    const name = join(directory, entry.name)
-    const found = statSync(name, { throwIfNoEntry: false })
-    if (found === undefined || (found.mode & 0o077) === 0 || !(found.isFile() || found.isDirectory()))
-      return []
-    return [name, ...(found.isDirectory() ? reachable(name) : [])]
-  })
 
 /** The process of the database; none while it is away. */
 const postmasterOf = (dataDir: string): number | undefined => {
   const file = join(dataDir, "db/data/postmaster.pid")
   return existsSync(file) ? Number(readFileSync(file, "utf8").split("\n")[0]) : undefined
 }
-
-/** The whole database as text, the tables of the engine included. */
-const dump = Effect.fnUntraced(function* (dataDir: string) {
-  const connection = yield* PgConnection.make(connectionOf(dataDir))
-  const tables = yield* connection.queryValues(
-    `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables
-     WHERE table_type = 'BASE TABLE' AND table_schema IN ('zapiska', 'zapiska_engine')`
-  )
-  assert.isAbove(tables.length, 20)
-  const rows = yield* Effect.forEach(tables, ([table]) =>
-    connection.queryValues(`SELECT t::text FROM ${table} AS t`)
-  )
-  return rows.flat(2).join("\n")
-}, Effect.scoped)
 
 it.live(
   "no secret is in logs, traces, metrics, answers, the database, the repositories or any other file",
@@ -207,26 +171,16 @@ it.live(
         "a login link": login.url.split(".").at(-1)!,
         "its ticket": ticket
       }
-      // Files that are for one secret each; those of PostgreSQL are looked at as the rows they hold.
-      const own = ["db/password", "secrets.key", "admin.token"].map((name) => join(dataDir, name))
-      const files = filesIn(dataDir).filter(
-        (file) => !own.includes(file) && !file.startsWith(join(dataDir, "db/data/base"))
-      )
       const places = {
         "its output": application.output(),
         "what was exported": received.map(({ body }) => body).join("\n"),
         "answers over HTTP": answers.join("\n"),
         "the database": rows,
-        ...Object.fromEntries(files.map((file) => [file, readFileSync(file, "latin1")]))
+        ...placesIn(dataDir)
       }
       assert.isAbove(received.length, 0)
       assert.isAbove(rows.length, 1_000)
-      const found = Object.entries(places).flatMap(([place, text]) =>
-        Object.entries(secrets).flatMap(([what, secret]) =>
-          text.includes(secret) ? [`${what} in ${place}`] : []
-        )
-      )
-      assert.deepStrictEqual(found, [])
+      assert.deepStrictEqual(found(places, secrets), [])
       assert.isAbove(code.length, 10)
     }).pipe(Effect.scoped, Effect.provide(emulatorLayer())),
   180_000

@@ -6,28 +6,13 @@ import { TenantScope } from "../../../src/store/TenantScope.ts"
 import { key, state } from "../../session/support.ts"
 import { eventually } from "../../support/Application.ts"
 import { newLink, site } from "../../support/loginPage.ts"
+import { live } from "../../support/loginSocket.ts"
 
 const ask = (url: string, method = "GET", headers: Record<string, string> = {}) =>
   Effect.promise(async (signal) => {
     const response = await fetch(url, { method, headers, signal })
     return { response, status: response.status, text: await response.text() }
   })
-
-/** The socket of a page: what it is told, and the code it is closed with. */
-const live = (url: string, cookie: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const socket = new WebSocket(`${url.replace("http", "ws")}/live`, { headers: { cookie } })
-      const told: Array<string> = []
-      socket.addEventListener("message", ({ data }) => told.push(String(data)))
-      const closed = new Promise<number>((resolve) =>
-        socket.addEventListener("close", ({ code }) => resolve(code), { once: true })
-      )
-      await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }))
-      return { socket, told, closed: Effect.promise(() => closed) }
-    }),
-    ({ socket }) => Effect.sync(() => socket.close())
-  )
 
 const cookieOf = ({ response }: { readonly response: Response }) => response.headers.get("set-cookie") ?? ""
 

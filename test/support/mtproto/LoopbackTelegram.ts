@@ -215,6 +215,7 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
       }),
     connections: Effect.sync(() => connections.size),
     accountOf: (id) => keys.get(id)?.account?.id,
+    authKeys: Effect.sync(() => keys.all().map(({ bytes }) => bytes)),
     received: Effect.sync(() => [...keys.journal])
   })
 })
@@ -292,6 +293,8 @@ export class LoopbackTelegram extends Context.Service<
     readonly connections: Effect.Effect<number>
     /** Who is logged in with this key. */
     readonly accountOf: (key: string) => number | undefined
+    /** Every key that was agreed on and is not forgotten. */
+    readonly authKeys: Effect.Effect<ReadonlyArray<Buffer>>
     /** Everything received so far, in order. */
     readonly received: Effect.Effect<ReadonlyArray<Received>>
   }
