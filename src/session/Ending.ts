@@ -55,12 +55,17 @@ export const makeEnding = Effect.fnUntraced(function* (logins: {
   const end = Effect.fnUntraced(function* (
     key: SessionKey,
     actor: string,
-    along: Effect.Effect<void, SqlError.SqlError>
+    along: Effect.Effect<void, SqlError.SqlError>,
+    login: "cancelled" | "none"
   ) {
     const { fence } = yield* Lease
     const row = yield* store.get(key)
-    if (!isLoggedIn(row.state) && !isPending(row.state))
-      return yield* new NothingToRevoke({ session: sessionName(key) })
+    if (!isLoggedIn(row.state) && !isPending(row.state)) {
+      if (login === "none") return yield* new NothingToRevoke({ session: sessionName(key) })
+      // That was all there was to end.
+      yield* scope.transaction(key.tenant, () => along)
+      return {}
+    }
     const problem = isLoggedIn(row.state)
       ? yield* logOut(row).pipe(
           Effect.timeout(logOutWithin),
@@ -127,10 +132,13 @@ export const makeEnding = Effect.fnUntraced(function* (logins: {
     ) {
       const session = sessionName(key)
       yield* account(key)
-      yield* Effect.catchTag(logins.cancel(key), "NoLogin", () => Effect.void)
+      const login = yield* logins.cancel(key).pipe(
+        Effect.as("cancelled" as const),
+        Effect.catchTag("NoLogin", () => Effect.succeed("none" as const))
+      )
       // Whichever process has it, this one included, lets go of it.
       yield* scope.transaction(key.tenant, (sql) => signals.notify(sql, "zapiska_sessions_wanted", session))
-      return yield* alone(key, end(key, actor, along))
+      return yield* alone(key, end(key, actor, along, login))
     }),
 
     remove: Effect.fnUntraced(function* (

@@ -91,6 +91,22 @@ export const makeLogins = Effect.fnUntraced(function* (
       return login === undefined ? new NoLogin({ session: sessionName(key) }) : Effect.succeed(login)
     })
 
+  /** As `find`; where another process runs it, the answer says which. */
+  const findOrTell = (key: SessionKey) =>
+    Effect.catchTag(find(key), "NoLogin", (none) =>
+      store.get(key).pipe(
+        Effect.catch((error) =>
+          Effect.andThen(
+            Effect.logDebug(`Who logs session ${none.session} in is not known: ${error.message}`),
+            none
+          )
+        ),
+        Effect.flatMap(({ owner, state }) =>
+          isPending(state) && owner !== undefined ? new NoLogin({ session: none.session, owner }) : none
+        )
+      )
+    )
+
   const run = (key: SessionKey, login: Login, method: LoginMethod, { actor, within }: LoginOptions) => {
     const session = sessionName(key)
     const failed = (because: string) => Effect.fail(new LoginFailed({ session, because }))
@@ -176,7 +192,7 @@ export const makeLogins = Effect.fnUntraced(function* (
     asked: Answer["asked"],
     secret: Redacted.Redacted<string>
   ) {
-    const login = yield* find(key)
+    const login = yield* findOrTell(key)
     const shown = yield* SubscriptionRef.get(login.shown)
     const wanted = Exit.isSuccess(shown) ? shown.value._tag : undefined
     if (wanted !== (asked === "code" ? "CodeSent" : "PasswordNeeded"))
@@ -247,5 +263,5 @@ export const makeLogins = Effect.fnUntraced(function* (
       { discard: true }
     )
 
-  return { begin, steps, find, submit, cancel, serveOnly }
+  return { begin, steps, find: findOrTell, submit, cancel, serveOnly }
 })

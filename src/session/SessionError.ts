@@ -111,10 +111,15 @@ export class LoginUnderWay extends Schema.TaggedError<LoginUnderWay>()("LoginUnd
     return `Somebody is logging session ${this.session} in; finish or cancel that first`
   }
 }
-/** Not in this process, at least. */
-export class NoLogin extends Schema.TaggedError<NoLogin>()("NoLogin", { session }) {
+/** Not in this process, at least. `owner`: the one where somebody does, as far as is known. */
+export class NoLogin extends Schema.TaggedError<NoLogin>()("NoLogin", {
+  session,
+  owner: Schema.optionalKey(Schema.String)
+}) {
   override get message() {
-    return `Nobody is logging session ${this.session} in here, or nothing is asked of them now; begin a login first`
+    return this.owner === undefined
+      ? `Nobody is logging session ${this.session} in here, or nothing is asked of them now; begin a login first`
+      : `Session ${this.session} is being logged in at ${this.owner}; answer there, or cancel that login and begin another here`
   }
 }
 export class LoginCancelled extends Schema.TaggedError<LoginCancelled>()("LoginCancelled", { session }) {

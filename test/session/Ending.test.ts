@@ -1,6 +1,6 @@
 /** How people's sessions end, against a Telegram of the test's own. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { AppId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Vault } from "../../src/session/Vault.ts"
@@ -44,6 +44,26 @@ describe("revoking", () => {
         assert.strictEqual(yield* state, "REVOKED")
         assert.deepStrictEqual(yield* secrets, [])
       })
+  )
+
+  lives("ends a login that is under way, and with it whatever was to end along", () =>
+    Effect.gen(function* () {
+      yield* added()
+      const manager = yield* SessionManager
+      const { ended, next } = yield* watching(manager.loginByCode(key, Redacted.make(ann.phone), by))
+      yield* next("CodeSent")
+      let along = 0
+      const revoked = manager.revoke(
+        key,
+        "admin",
+        Effect.sync(() => void along++)
+      )
+      assert.deepStrictEqual(yield* revoked, {})
+      assert.strictEqual(along, 1)
+      assert.deepInclude(Result.getOrThrow(Result.flip(yield* ended)), { _tag: "LoginCancelled" })
+      assert.strictEqual(yield* state, "ABSENT")
+      assert.strictEqual((yield* Effect.flip(revoked))._tag, "NothingToRevoke")
+    })
   )
 
   it.live("does not wait for a connection that is not answered", () => {

@@ -1,6 +1,6 @@
 /** Several processes that want one session, over one database and one Telegram. */
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, Redacted, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, Redacted, Result, Scope, Stream } from "effect"
 import type { LockStore } from "../../src/lock/Leasing.ts"
 import { LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
@@ -113,6 +113,23 @@ test("revoking it in one process takes it from the other", (telegram, { one, oth
     )
     assert.strictEqual(telegram.valid(), 0)
     assert.strictEqual((yield* Effect.flip(Effect.scoped(one.client(key))))._tag, "Revoked")
+  }))
+
+test("a login is answered where it runs: elsewhere it is said where that is", (_, { one, other }) =>
+  Effect.gen(function* () {
+    yield* one.revoke(key, "admin")
+    assert.notProperty(yield* Effect.flip(other.submitCode(key, Redacted.make(code))), "owner")
+    const { ended, next } = yield* watching(one.loginByCode(key, Redacted.make(ann.phone), by))
+    yield* next("CodeSent")
+    for (const answer of [other.submitCode, other.submitPassword]) {
+      const refused = yield* Effect.flip(answer(key, Redacted.make(code)))
+      assert.deepInclude(refused, { _tag: "NoLogin", owner: "first" })
+      assert.include(refused.message, "at first; answer there")
+    }
+    assert.deepInclude(yield* Effect.flip(Stream.runDrain(other.login(key))), { owner: "first" })
+    assert.deepStrictEqual(yield* other.revoke(key, "admin"), {})
+    assert.deepInclude(Result.getOrThrow(Result.flip(yield* ended)), { _tag: "LoginCancelled" })
+    assert.strictEqual((yield* one.status(key)).state, "ABSENT")
   }))
 
 it.live("nothing of a session is in any line of the log, nor readable in the database", () => {
