@@ -30,9 +30,10 @@ describe("README", () => {
             env: { PATH: process.env.PATH, HOME: process.env.HOME, DATA_DIR: dataDir, HTTP_PORT: "0" }
           })
         })
-        assert.lengthOf(printed, 2)
+        assert.lengthOf(printed, 3)
         assert.include(printed[0], "Hello, world")
         assert.include(printed[1], "/recent")
+        assert.include(printed[2], "Ann is logged in")
       }),
     180_000
   )

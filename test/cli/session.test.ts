@@ -1,6 +1,6 @@
 /** `zapiska session` as an operator gives it, against sessions over a Telegram of the test's own. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Schedule } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { localUrl } from "../../src/ops/HttpServer.ts"
 import { type FakeTelegram, makeFakeTelegram } from "../session/FakeTelegram.ts"
 import { ann, apiHash, bob } from "../session/support.ts"
@@ -58,12 +58,12 @@ const until = (wanted: string) =>
 const scanned = (telegram: FakeTelegram, account: number, printed: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     yield* until("PENDING_QR")
-    yield* Queue.offer(telegram.scans, telegram.code(1))
+    yield* telegram.scan(telegram.qr(1))
     yield* eventually(
       "the picture is drawn",
       Effect.sync(() => printed.join("").includes("Scan it with Telegram"))
     )
-    yield* Queue.offer(telegram.scans, { _tag: "Accepted", account })
+    yield* telegram.scan({ _tag: "Accepted", account })
   })
 
 it.live(

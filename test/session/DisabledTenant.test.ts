@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Queue, Result } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { defaultTenant, type TenantId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Signals } from "../../src/store/Signals.ts"
@@ -28,7 +28,7 @@ it.live("what is of a disabled tenant rests, with a reason, until the tenant is 
     yield* serve([defaultTenant])
     const { ended } = yield* watching(manager.loginByQr(key, by))
     yield* eventually(state, (now) => now === "PENDING_QR")
-    yield* Queue.offer(telegram.scans, { _tag: "Accepted", account: ann.id })
+    yield* telegram.scan({ _tag: "Accepted", account: ann.id })
     yield* ended
     let working = 0
     yield* manager.start(key, () =>

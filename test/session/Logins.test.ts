@@ -1,6 +1,6 @@
 /** How people log their accounts in, against a Telegram of the test's own. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Queue, Redacted, Result } from "effect"
+import { Effect, Redacted, Result } from "effect"
 import { UserId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { FloodWait } from "../../src/telegram/UserClient.ts"
@@ -16,13 +16,13 @@ describe("a login by QR", () => {
       const { ended, next } = yield* watching(manager.loginByQr(key, by))
       yield* eventually(state, (now) => now === "PENDING_QR")
       for (const nth of [1, 2]) {
-        yield* Queue.offer(telegram.scans, telegram.code(nth))
+        yield* telegram.scan(telegram.qr(nth))
         assert.include(Redacted.value((yield* next("Qr")).url), `-${nth}`)
       }
       // Somebody else looks at it: the same login, from where it is.
       const other = yield* watching(manager.loginByQr(key, { actor: "admin" }))
       assert.include(Redacted.value((yield* other.next("Qr")).url), "-2")
-      yield* Queue.offer(telegram.scans, { _tag: "Scanned" })
+      yield* telegram.scan({ _tag: "Scanned" })
       yield* next("Scanned")
       yield* scanned(telegram, ann.id)
       assert.deepInclude((yield* next("Authorized")).account, { id: ann.id, name: "Ann" })

@@ -1,6 +1,6 @@
 /** Several processes that want one session, over one database and one Telegram. */
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, Redacted, Result, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Result, Scope, Stream } from "effect"
 import type { LockStore } from "../../src/lock/Leasing.ts"
 import { LocksUnavailable } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
@@ -143,8 +143,8 @@ it.live("nothing of a session is in any line of the log, nor readable in the dat
       Effect.forkChild({ startImmediately: true })
     )
     yield* eventually(manager.status(key), ({ state }) => state === "PENDING_QR")
-    yield* Queue.offer(world.scans, world.code(1))
-    yield* Queue.offer(world.scans, { _tag: "Accepted", account: bob.id })
+    yield* world.scan(world.qr(1))
+    yield* world.scan({ _tag: "Accepted", account: bob.id })
     yield* eventually(manager.status(key), ({ state }) => state === "PENDING_PASSWORD")
     yield* eventually(
       Effect.result(manager.submitPassword(key, Redacted.make(`${canary}-wrong`))),

@@ -1,6 +1,6 @@
 /** What tests of people's sessions begin with: a process, a person who logs in, and what is asked of them then. */
 import { it } from "@effect/vitest"
-import { Effect, Layer, Queue } from "effect"
+import { Effect, Layer } from "effect"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import type { TenantScope } from "../../src/store/TenantScope.ts"
 import { type FakeTelegram, makeFakeTelegram } from "./FakeTelegram.ts"
@@ -19,13 +19,8 @@ export const lives = <E>(
     return test(world).pipe(Effect.provide(process(layer).pipe(Layer.provideMerge(beneath))))
   })
 
-export const scanned = Effect.fnUntraced(function* (telegram: FakeTelegram, account: number) {
-  yield* eventually(
-    Effect.sync(() => telegram.scans),
-    (scans) => scans !== undefined
-  )
-  yield* Queue.offer(telegram.scans, { _tag: "Accepted", account })
-})
+export const scanned = (telegram: FakeTelegram, account: number) =>
+  eventually(telegram.scan({ _tag: "Accepted", account }), (told) => told)
 
 export const loggedIn = Effect.fnUntraced(function* (telegram: FakeTelegram) {
   const { loginByQr } = yield* SessionManager

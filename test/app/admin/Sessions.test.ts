@@ -1,6 +1,6 @@
 /** Telegram sessions over HTTP. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Queue, Schedule } from "effect"
+import { Effect, Schedule } from "effect"
 import { canary, makeFakeTelegram } from "../../session/FakeTelegram.ts"
 import { ann, apiHash, bob } from "../../session/support.ts"
 import { adminApiWith, call, recorded } from "../../support/adminApi.ts"
@@ -28,9 +28,9 @@ it.live("a session is added, logged in, looked at and revoked; nothing secret is
       schedule: Schedule.spaced("20 millis"),
       until: ({ body }) => body.session.state === "PENDING_QR"
     })
-    yield* Queue.offer(world.scans, world.code(1))
+    yield* world.scan(world.qr(1))
     assert.match((yield* shown("Qr")).body.url, /^tg:\/\/login\?token=/)
-    yield* Queue.offer(world.scans, { _tag: "Accepted", account: bob.id })
+    yield* world.scan({ _tag: "Accepted", account: bob.id })
     assert.deepInclude((yield* shown("PasswordNeeded")).body, { hint: "the dog", triesLeft: 3 })
     const refused = yield* call("POST", `${path}/mine/login/password`, { payload: { password: "wrong" } })
     assert.strictEqual(refused.status, 409)

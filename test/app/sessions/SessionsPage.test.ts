@@ -1,6 +1,6 @@
 /** The page of all sessions in a real browser, over the admin API as it is served. */
 import { assert, describe, layer } from "@effect/vitest"
-import { Clock, Effect, Queue, Schedule } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { AppId, defaultTenant } from "../../../src/domain/Ids.ts"
 import { localUrl } from "../../../src/ops/HttpServer.ts"
 import { SessionStore } from "../../../src/session/SessionStore.ts"
@@ -66,11 +66,10 @@ describe.skipIf(noChromium !== undefined)(`the page of all sessions ${noChromium
 
         yield* call("POST", "/api/tenants/default/sessions/mine/login", { payload: {} })
         yield* sees("default/mine", "PENDING_QR")
-        yield* Effect.repeat(
-          Effect.sync(() => world.scans),
-          { until: (scans) => scans !== undefined, schedule: Schedule.spaced("10 millis") }
-        )
-        yield* Queue.offer(world.scans, { _tag: "Accepted", account: ann.id })
+        yield* Effect.repeat(world.scan({ _tag: "Accepted", account: ann.id }), {
+          until: (told) => told,
+          schedule: Schedule.spaced("10 millis")
+        })
         yield* sees("default/mine", /AUTHORIZED.*Ann \(42\).*test.*(now|s ago)/)
         const now = yield* Clock.currentTimeMillis
         const own = { tenant: defaultTenant, app: AppId.make("mine") }

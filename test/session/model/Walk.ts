@@ -67,14 +67,9 @@ const perform = (
       })
     }
     case "Scan":
-      return telegram.scans === undefined
-        ? Effect.void
-        : Queue.offer(
-            telegram.scans,
-            command.who === "seen"
-              ? { _tag: "Scanned" }
-              : { _tag: "Accepted", account: people[command.who].id }
-          )
+      return telegram.scan(
+        command.who === "seen" ? { _tag: "Scanned" } : { _tag: "Accepted", account: people[command.who].id }
+      )
     case "Code":
       return onClock(manager.submitCode(key, Redacted.make(command.right ? code : "00000")))
     case "Password":
