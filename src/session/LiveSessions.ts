@@ -60,6 +60,8 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
   const judging = makeJudging(store, secrets)
   /** The newest of each session, until it is over and done with. */
   const lives = new Map<string, Life>()
+  /** Clients that were live here so far. */
+  let opened = 0
 
   /** The row of a session that may be used; the reason where it may not. */
   const usable = Effect.fnUntraced(function* (key: SessionKey) {
@@ -176,7 +178,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
           session: reported,
           bare: session,
           by,
-          since: yield* Clock.currentTimeMillis,
+          nth: ++opened,
           doubt: undefined
         }
         yield* Metric.modify(clientsLive, 1)
@@ -261,10 +263,10 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
 
   /** Asks Telegram whether the session lives, and makes the move its answer asks for. */
   const validate = Effect.fnUntraced(function* (key: SessionKey) {
-    const begun = yield* Clock.currentTimeMillis
+    const before = opened
     const { life, open } = yield* take(key)
-    // Of the same millisecond it may be older: then it is asked once too often.
-    if (open.since > begun) return
+    // It answered just now.
+    if (open.nth > before) return
     const account = yield* open.bare.me.pipe(Effect.result)
     if (Result.isSuccess(account)) {
       yield* judging.answered(key, open.by, account.success)

@@ -38,8 +38,8 @@ export interface Open {
   /** The same, with failures that nobody reports. */
   readonly bare: UserSession
   readonly by: Mover
-  /** When Telegram first answered. */
-  readonly since: number
+  /** The how manieth of this process to which Telegram answered. */
+  readonly nth: number
   /** Why nobody gets it for the time being, and until when. */
   doubt: { readonly error: ClientError; readonly until: number } | undefined
 }

@@ -1,4 +1,5 @@
 /** Looks at sessions nobody uses now and then, and tidies up after logins whose process ended. */
+import { createHash } from "node:crypto"
 import { Clock, Effect, Schedule } from "effect"
 import type { SqlError } from "effect/sql"
 import { defaultTenant, type TenantId } from "../domain/Ids.ts"
@@ -20,11 +21,8 @@ const atOnce = 8
 const loginForgotten = 30_000
 
 /** A number from 0 to 1, always the same for a session: sessions of one start must not come at once. */
-export const spreadOf = (name: string): number => {
-  let hash = 2_166_136_261
-  for (const character of name) hash = Math.imul(hash ^ character.charCodeAt(0), 16_777_619)
-  return (hash >>> 0) / 0xff_ff_ff_ff
-}
+export const spreadOf = (name: string): number =>
+  createHash("sha256").update(name).digest().readUInt32BE(0) / 0xff_ff_ff_ff
 
 export const watchSessions = Effect.fnUntraced(function* (services: {
   readonly store: SessionStore["Service"]
