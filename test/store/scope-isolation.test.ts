@@ -166,6 +166,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   BotFleet: "test/session/BotFleet.test.ts",
   BotRunner: "test/session/BotRunner.test.ts",
   Directory: "test/store/TenantScope.test.ts",
+  FakeTelegram: "test/telegram/FakeTelegram.test.ts",
   GitProjection: "test/knowledge/GitProjection.test.ts",
   GrammyApi: "test/telegram/GrammyApi.test.ts",
   Intake: "test/telegram/Intake.test.ts",
