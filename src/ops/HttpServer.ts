@@ -4,8 +4,9 @@
  */
 import { createServer, type RequestListener } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Schema } from "effect"
+import { ByteSize, Effect, Layer, Schema } from "effect"
 import {
+  HttpIncomingMessage,
   HttpMiddleware,
   HttpRouter,
   HttpServer,
@@ -87,6 +88,9 @@ export interface Guest {
   readonly below: string
 }
 
+/** Of a request, unless its route says otherwise. The longest of an operator is a few kilobytes. */
+const largestBody = ByteSize.fromInputUnsafe("1 MiB")
+
 const guard = (names: ReadonlyArray<string>, guests: ReadonlyArray<Guest>) =>
   HttpRouter.middleware(
     (handle) =>
@@ -96,7 +100,8 @@ const guard = (names: ReadonlyArray<string>, guests: ReadonlyArray<Guest>) =>
         const known = [...names, ...here].map((name) => name.toLowerCase())
         const reason = refusal({ host: headers.host, origin: headers.origin }, known)
         if (reason !== undefined) return HttpServerResponse.text(`${reason}\n`, { status: 403 })
-        return HttpServerResponse.setHeaders(yield* handle, {
+        const answer = yield* Effect.provideService(handle, HttpIncomingMessage.MaxBodySize, largestBody)
+        return HttpServerResponse.setHeaders(answer, {
           "x-content-type-options": "nosniff",
           "referrer-policy": "no-referrer"
         })

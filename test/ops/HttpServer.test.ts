@@ -1,7 +1,7 @@
 import { request } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Metric, type Scope, Stream, Tracer } from "effect"
-import { HttpRouter, type HttpServer, HttpServerResponse } from "effect/http"
+import { HttpRouter, type HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Health, NotReady } from "../../src/ops/Health.ts"
 import { CannotListen, listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { processMetrics } from "../../src/ops/Metrics.ts"
@@ -16,6 +16,13 @@ const options = { host: "127.0.0.1", port: 0, alternatives: 0 }
 const secret = { authorization: "Bearer canary-0123456789" }
 
 const extra = Layer.mergeAll(
+  HttpRouter.add(
+    "POST",
+    "/long",
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) =>
+      Effect.map(text, ({ length }) => HttpServerResponse.text(String(length)))
+    )
+  ),
   HttpRouter.add("GET", "/boom", Effect.die(new Error(`canary ${botToken}`))),
   HttpRouter.add(
     "GET",
@@ -121,6 +128,15 @@ describe("the server", () => {
       for (const path of ["/", "/health/live", "/telegram", "/telegramm/a"])
         assert.strictEqual((yield* ask(path, { host: "bot.example" })).status, 403, path)
       assert.strictEqual((yield* ask("/telegram/a/b", { host: "evil.example" })).status, 403)
+    })
+  )
+
+  test(
+    "no more of a body is read than any route wants, whoever sends it",
+    Effect.gen(function* () {
+      const most = 1024 * 1024
+      assert.strictEqual((yield* ask("/long", {}, "POST", "x".repeat(most))).body, String(most))
+      assert.strictEqual((yield* ask("/long", {}, "POST", "x".repeat(most + 1))).status, 413)
     })
   )
 

@@ -64,7 +64,9 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
           HttpServerResponse.empty({ status: 204 }),
           cookie,
           Redacted.value(link.value.ticket),
-          { path: `${root}${given}`, httpOnly: true, sameSite: "strict", secure: isHttps(request) }
+          // Lax: whoever presses the same link again, in a chat of Telegram's web page, comes from another site. All
+          // that comes with a ticket then is a look; acts come over the socket, for which no other site has one.
+          { path: `${root}${given}`, httpOnly: true, sameSite: "lax", secure: isHttps(request) }
         )
       })
 

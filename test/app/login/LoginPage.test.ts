@@ -78,9 +78,18 @@ describe.skipIf(noChromium !== undefined)(`the login page ${noChromium ?? ""}`, 
         const url = yield* newLink()
         const { context, page } = yield* begun(url)
         const [cookie] = yield* calling(() => context.cookies())
-        assert.deepInclude(cookie, { httpOnly: true, sameSite: "Strict", path: new URL(url).pathname })
+        assert.deepInclude(cookie, { httpOnly: true, sameSite: "Lax", path: new URL(url).pathname })
         const other = yield* openAt(url)
         yield* calling(() => other.page.getByText("This link works no longer").waitFor())
+        // The same link again, in a chat of Telegram's web page.
+        yield* calling(() =>
+          page.route("https://web.telegram.example/", (route) =>
+            route.fulfill({ contentType: "text/html", body: `<a href="${url}">the link</a>` })
+          )
+        )
+        yield* calling(() => page.goto("https://web.telegram.example/"))
+        yield* calling(() => page.getByText("the link").click())
+        yield* step(page, "qr")
         yield* calling(() => page.reload())
         yield* step(page, "qr")
         yield* scan(telegram)

@@ -68,7 +68,7 @@ it.live("another site's page opens no link, and whoever has no ticket gets no so
     // It came over HTTPS, as far as the browser knows.
     assert.match(
       cookie,
-      /^zapiska_login=[\w-]{43}; Path=\/login\/default\.[\w-]{43}; HttpOnly; Secure; SameSite=Strict$/
+      /^zapiska_login=[\w-]{43}; Path=\/login\/default\.[\w-]{43}; HttpOnly; Secure; SameSite=Lax$/
     )
     const [ticket = ""] = cookie.split(";")
     assert.strictEqual((yield* ask(`${url}/live`, "GET", { cookie: `${ticket}x` })).status, 403)
