@@ -28,9 +28,6 @@ interface Waiting extends ReadyUnit {
 /** So that the lock is never held for long. */
 const most = 16
 
-const baseOf = ({ user }: ReadyUnit) =>
-  `${user.botId}/${user.knowledgeBase.tenant}/${user.knowledgeBase.name}`
-
 export const makeTogether = Effect.gen(function* () {
   const handled = yield* HandledUpdates
   const knowledge = yield* KnowledgeBase
@@ -70,15 +67,9 @@ export const makeTogether = Effect.gen(function* () {
   const write = yield* GroupCommit.make({
     batch: most,
     parallel: 1,
+    of: ({ user }) => `${user.botId}/${user.knowledgeBase.tenant}/${user.knowledgeBase.name}`,
     write: (all: ReadonlyArray<Waiting>) =>
-      Effect.gen(function* () {
-        const exits = new Map<Waiting, Exit.Exit<void, AlreadyHandled | SqlError.SqlError>>()
-        for (const ofBase of Map.groupBy(all, baseOf).values()) {
-          const ended = yield* settled(ofBase)
-          for (const [index, one] of ofBase.entries()) exits.set(one, ended[index]!)
-        }
-        return all.map((one) => exits.get(one)!)
-      }).pipe(Effect.withSpan("NoteCreation.together", { attributes: { "notes.count": all.length } }))
+      Effect.withSpan(settled(all), "NoteCreation.together", { attributes: { "notes.count": all.length } })
   })
 
   return (unit: ReadyUnit) =>

@@ -2,10 +2,12 @@
  * Writes that come in while others are being written are written together, in one statement: the price of a
  * durable commit is paid once for all of them, and a single writer waits for nobody.
  */
-import { Cause, Deferred, type Duration, Effect, Exit, type Scope } from "effect"
+import { Cause, Context, Deferred, type Duration, Effect, Exit, type Scope } from "effect"
 
 interface Waiting<A, B, E> {
   readonly item: A
+  /** The trace and the names of who asked. */
+  readonly context: Context.Context<never>
   readonly result: Deferred.Deferred<B, E>
 }
 
@@ -13,12 +15,16 @@ interface Waiting<A, B, E> {
  * `write` gets the items in the order they came and answers for each. When it fails, every item of its batch
  * fails. At most `batch` items at once and `parallel` batches. With `"in order"` there is one batch at a time, and
  * one that fails takes with it those that wait behind it: nothing is ever written before what came earlier.
+ *
+ * Items of different owners, as `of` names them, are written one owner after the other: what is wrong with one is no
+ * other's concern. Each write belongs to the trace of the first who asked for it.
  */
 export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   readonly batch: number
   readonly parallel: number | "in order"
   /** How long the first of a batch waits for others. */
   readonly linger?: Duration.Input
+  readonly of?: (item: A) => string
   readonly write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
 }): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: Array<Waiting<A, B, E>> = []
@@ -42,6 +48,21 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
       })
     })
 
+  const ownersIn = (batch: ReadonlyArray<Waiting<A, B, E>>) => [
+    ...Map.groupBy(batch, ({ item }) => options.of?.(item)).values()
+  ]
+
+  const writeAll = (batch: ReadonlyArray<Waiting<A, B, E>>) =>
+    Effect.exit(options.write(batch.map(({ item }) => item))).pipe(
+      Effect.provideContext(Context.merge(batch[0]!.context, context)),
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit) || !inOrder) return settle(batch, exit)
+        const behind = waiting
+        waiting = []
+        return settle([...batch, ...behind], exit)
+      })
+    )
+
   const drain: Effect.Effect<void> = Effect.suspend(() => {
     const batch = waiting.slice(0, options.batch)
     waiting = waiting.slice(options.batch)
@@ -49,13 +70,7 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
       writing--
       return Effect.void
     }
-    return Effect.exit(options.write(batch.map(({ item }) => item))).pipe(
-      Effect.flatMap((exit) => {
-        if (Exit.isSuccess(exit) || !inOrder) return settle(batch, exit)
-        const behind = waiting
-        waiting = []
-        return settle([...batch, ...behind], exit)
-      }),
+    return Effect.forEach(ownersIn(batch), writeAll, { discard: true }).pipe(
       Effect.onInterrupt(() => settle(batch, Exit.failCause(Cause.interrupt()))),
       Effect.andThen(drain)
     )
@@ -71,10 +86,10 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   )
 
   return (item) =>
-    Effect.suspend(() => {
+    Effect.contextWith((asking: Context.Context<never>) => {
       if (closed) return Effect.interrupt
       const result = Deferred.makeUnsafe<B, E>()
-      waiting.push({ item, result })
+      waiting.push({ item, context: asking, result })
       if (writing >= parallel) return Deferred.await(result)
       writing++
       return Effect.forkIn(Effect.andThen(gathering, drain), scope).pipe(

@@ -73,8 +73,6 @@ interface Question {
   readonly updates: ReadonlyArray<UpdateId>
 }
 
-const botOf = ({ tenant, botId }: UpdateKey): string => `${tenant}/${botId}`
-
 const idsOf = (rows: ReadonlyArray<typeof Row.Type>): ReadonlySet<UpdateId> =>
   new Set(rows.map((row) => UpdateId.make(Number(row.update_id))))
 
@@ -111,18 +109,17 @@ const make = Effect.gen(function* () {
   const look = yield* GroupCommit.make({
     batch: 500,
     parallel: 1,
+    of: ({ key }) => `${key.tenant}/${key.botId}`,
     write: (questions: ReadonlyArray<Question>) =>
-      Effect.gen(function* () {
-        const answers = new Map<string, ReadonlySet<UpdateId>>()
-        for (const [bot, ofBot] of Map.groupBy(questions, ({ key }) => botOf(key))) {
-          const updates = ofBot.flatMap((question) => question.updates)
-          answers.set(bot, yield* find(ofBot[0]!.key, updates))
-        }
-        return questions.map(({ key, updates }) => {
-          const handled = answers.get(botOf(key))!
-          return new Set(updates.filter((update) => handled.has(update)))
-        })
-      }).pipe(Effect.withSpan("HandledUpdates.among"))
+      find(
+        questions[0]!.key,
+        questions.flatMap(({ updates }) => updates)
+      ).pipe(
+        Effect.map((handled) =>
+          questions.map(({ updates }) => new Set(updates.filter((update) => handled.has(update))))
+        ),
+        Effect.withSpan("HandledUpdates.among")
+      )
   })
 
   const together = <A, E, R>(

@@ -4,7 +4,7 @@
  *
  * States: `pending → sending → sent | unknown | dead`.
  */
-import { Clock, Context, Duration, Effect, type Exit, Layer, type Option, type Tracer } from "effect"
+import { Clock, Context, Duration, Effect, Layer, type Option, type Tracer } from "effect"
 import type { SqlError } from "effect/sql"
 import type { BotId, TenantId } from "../domain/Ids.ts"
 import type { FenceStale } from "../lock/Fences.ts"
@@ -78,28 +78,21 @@ const make = Effect.gen(function* () {
     yield* scope.transaction(tenant, (sql) => insert(sql, tenant, entries))
   })
 
-  /** What is wrong with one tenant's is no other's concern: each is answered for its own. */
   const together = yield* GroupCommit.make({
     batch: 100,
     parallel: 1,
-    write: (items: ReadonlyArray<Loose>) =>
-      Effect.gen(function* () {
-        const exits = new Map<TenantId, Exit.Exit<void, SqlError.SqlError>>()
-        for (const [tenant, ofTenant] of Map.groupBy(items, (item) => item.tenant)) {
-          const entries = ofTenant.map(({ entry, span }) => ({ ...entry, span }))
-          exits.set(
-            tenant,
-            yield* Effect.exit(scope.transaction(tenant, (sql) => insert(sql, tenant, entries)))
-          )
-        }
-        return items.map(({ tenant }) => exits.get(tenant)!)
-      }).pipe(Effect.withSpan("Outbox.enqueueAlone"))
+    of: ({ tenant }) => tenant,
+    write: (items: ReadonlyArray<Loose>) => {
+      const { tenant } = items[0]!
+      const entries = items.map(({ entry, span }) => ({ ...entry, span }))
+      return scope
+        .transaction(tenant, (sql) => insert(sql, tenant, entries))
+        .pipe(Effect.as(items.map(() => undefined)), Effect.withSpan("Outbox.enqueueAlone"))
+    }
   })
 
   const enqueueAlone = (tenant: TenantId, entry: OutboxEntry) =>
-    Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) =>
-      Effect.flatten(together({ tenant, entry, span }))
-    )
+    Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) => together({ tenant, entry, span }))
 
   const purge = Effect.fn("Outbox.purge")(function* (tenant: TenantId, age: Duration.Input) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))

@@ -63,6 +63,36 @@ describe("GroupCommit", () => {
       })
   )
 
+  it.effect(
+    "what belongs to different owners is written apart, fails apart, and in the trace of who asked",
+    () =>
+      Effect.gen(function* () {
+        const written: Array<[traced: string, items: ReadonlyArray<string>]> = []
+        const write = yield* GroupCommit.make({
+          batch: 10,
+          parallel: 1,
+          of: (item: string) => item.slice(0, 1),
+          write: (items: ReadonlyArray<string>) =>
+            Effect.gen(function* () {
+              written.push([(yield* Effect.currentSpan).name, items])
+              if (items.includes("b2")) return yield* Effect.fail("refused")
+              return items
+            }).pipe(Effect.orDie)
+        })
+        const exits = yield* Effect.forEach(
+          ["a1", "b1", "a2", "b2", "c1"],
+          (item) => Effect.exit(Effect.withSpan(write(item), item, { root: true })),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(written, [
+          ["a1", ["a1", "a2"]],
+          ["b1", ["b1", "b2"]],
+          ["c1", ["c1"]]
+        ])
+        assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false, true, false, true])
+      })
+  )
+
   it.effect("whoever still waits when the scope closes is interrupted, not left waiting", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

@@ -1,18 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { FenceStale } from "../../src/lock/Fences.ts"
+import { accept, FenceStale } from "../../src/lock/Fences.ts"
 import { Lease, LockLost } from "../../src/lock/Locks.ts"
+import { TenantScope } from "../../src/store/TenantScope.ts"
 import { BotPort, BotRecorder } from "../../src/telegram/BotPort.ts"
 import { Outbox } from "../../src/telegram/Outbox.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
 import { TestDatabase } from "../support/Postgres.ts"
-import { become, dispatchingUnder, enqueue, entry, row } from "./support/OutboxRows.ts"
+import { become, bot, botId, dispatchingUnder, enqueue, entry, row } from "./support/OutboxRows.ts"
 
 const recording = Outbox.layer.pipe(
   Layer.provideMerge(BotPort.layerRecording),
   Layer.provideMerge(Pacer.layer),
   Layer.provideMerge(TestDatabase.layer)
 )
+/** Until then the one before may still be the owner. */
+const begun = (fence: number) =>
+  TenantScope.use((scope) =>
+    scope.transaction(bot.tenant, (sql) => accept(sql, bot.tenant, `outbox/${botId}`, fence))
+  )
 const under = (fence: number) => dispatchingUnder({ ...Lease.sole, fence })
 
 describe("the outbox of a bot", () => {
@@ -22,6 +28,7 @@ describe("the outbox of a bot", () => {
       yield* enqueue(entry("before"))
       yield* become({ before: "sent" })
       const newer = yield* under(5)
+      yield* begun(5)
       yield* enqueue(entry("after", { chat: 2 }))
       yield* become({ after: "sent" })
       assert.instanceOf(yield* Effect.flip(Fiber.join(former)), FenceStale)
