@@ -126,7 +126,7 @@ const infoOf = (task: Task): TaskInfo => ({
   id: task.options.id,
   kind: task.options.kind,
   description: task.options.description,
-  owner: task.options.owner,
+  owner: named(task.options.owner),
   status: task.status,
   started: task.started,
   ...(task.ended === undefined ? {} : { ended: task.ended }),
@@ -147,6 +147,9 @@ const errorOf = (cause: Cause.Cause<unknown>): string => {
   const text = error instanceof Error ? error.message || error.name : String(error)
   return text.slice(0, 500)
 }
+
+/** Only these: who starts tasks gives a bot with all it has. */
+const named = ({ tenant, app }: TaskOwner): TaskOwner => (app === undefined ? { tenant } : { tenant, app })
 
 const labelsOf = ({ id, kind, owner }: TaskOptions) => ({ task: id, kind, tenant: owner.tenant })
 
@@ -259,7 +262,7 @@ const make = Effect.gen(function* () {
         tasks.set(options.id, task)
         const fiber = Effect.runForkWith(context)(
           // What is done for somebody is told in their name.
-          Effect.annotateSpans(lifecycle(task, effect), { ...options.owner })
+          Effect.annotateSpans(lifecycle(task, effect), { ...named(options.owner) })
         )
         if (isAlive(task.status)) task.fiber = fiber
         return Effect.void

@@ -17,7 +17,7 @@ import {
   Stream
 } from "effect"
 import { TestClock } from "effect/testing"
-import { defaultTenant } from "../../src/domain/Ids.ts"
+import { AppId, defaultTenant } from "../../src/domain/Ids.ts"
 import { endedKept, TaskManager, type TaskOptions } from "../../src/task/TaskManager.ts"
 
 class Broken extends Schema.TaggedError<Broken>()("Broken", { times: Schema.Int }) {
@@ -378,4 +378,21 @@ test("a task keeps the context of its caller", (tasks) =>
       )
       .pipe(Effect.withSpan("the caller"))
     assert.strictEqual(yield* Deferred.await(name), "the caller")
+  }))
+
+test("the spans of a task say whose it is, and nothing else its owner has", (tasks) =>
+  Effect.gen(function* () {
+    const attributes = yield* Deferred.make<Record<string, unknown>>()
+    const owner = { tenant: defaultTenant, app: AppId.make("helper"), token: "secret" }
+    yield* tasks.start(
+      task("a", { owner }),
+      Effect.currentSpan.pipe(
+        Effect.flatMap((span) => Deferred.succeed(attributes, Object.fromEntries(span.attributes))),
+        Effect.orDie,
+        Effect.withSpan("its work")
+      )
+    )
+    const whose = { tenant: "default", app: "helper" }
+    assert.deepStrictEqual(yield* Deferred.await(attributes), whose)
+    assert.deepStrictEqual((yield* tasks.list)[0]!.owner as unknown, whose)
   }))
