@@ -4,8 +4,9 @@ import { createServer, type RequestListener } from "node:http"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { freePort, start, temporaryDirectory } from "../support/Application.ts"
+import { start, temporaryDirectory } from "../support/Application.ts"
 import { command } from "../support/cli.ts"
+import { freePort } from "../support/freePort.ts"
 
 /** Something else on a port of this machine. */
 const listening = (listener: RequestListener) =>

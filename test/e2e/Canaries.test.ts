@@ -8,11 +8,12 @@ import { PgConnection } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
-import { eventually, freePort, launch, start } from "../support/Application.ts"
+import { eventually, launch, start } from "../support/Application.ts"
 import { connectionOf } from "../support/Assistant.ts"
 import { dump, emptyDataDir, found, placesIn, reachable } from "../support/canaries.ts"
 import { collector } from "../support/collector.ts"
 import { emulatorLayer } from "../support/emulator.ts"
+import { freePort } from "../support/freePort.ts"
 
 const adminToken = "canary-admin-token-0123456789abcdef"
 const key = Buffer.alloc(32, "canary key of the house").toString("base64")

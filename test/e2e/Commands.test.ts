@@ -18,7 +18,7 @@ import {
 // Long enough that only a command or a button closes a window.
 const environment = { NOTE_WINDOW: "1 minute", NOTE_WINDOW_MAX: "2 minutes" }
 
-layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeout: "60 seconds" })(
+layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeout: "3 minutes" })(
   "commands",
   (it) => {
     const together = { concurrent: true }

@@ -29,7 +29,12 @@ it.live(
       )
       const code = printed()
 
-      const mallory = yield* newPerson({ name: "Mallory", language: "ru" })
+      // A number that nothing else holds by accident.
+      const mallory = yield* emulator.createUser({
+        id: 5_812_903_477_121,
+        firstName: "Mallory",
+        language: "ru"
+      })
       yield* say(mallory, "canary of a stranger", "again")
       yield* answered(mallory.id, /^Здравствуйте! Пока я ничей/)
       const eve = yield* newPerson({ name: "Evelyn" })

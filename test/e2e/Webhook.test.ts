@@ -25,7 +25,7 @@ const taken = (url: string, outcome: string) =>
     })
   )
 
-layer(Assistant.layer({ webhookSecret }), { excludeTestServices: true, timeout: "60 seconds" })(
+layer(Assistant.layer({ webhookSecret }), { excludeTestServices: true, timeout: "3 minutes" })(
   "a webhook",
   (it) => {
     it.effect("a storm from many people, part of it twice and in disorder, is noted once each", () =>
@@ -95,7 +95,7 @@ layer(Assistant.layer({ webhookSecret }), { excludeTestServices: true, timeout: 
   }
 )
 
-layer(emulatorLayer(), { excludeTestServices: true, timeout: "60 seconds" })(
+layer(emulatorLayer(), { excludeTestServices: true, timeout: "3 minutes" })(
   "from webhook to polling",
   (it) => {
     it.effect("a bot that has a webhook is polled again, with what waited behind it", () =>

@@ -7,8 +7,8 @@ import { CannotListen, listen, localUrl, serve } from "../../src/ops/HttpServer.
 import { processMetrics } from "../../src/ops/Metrics.ts"
 import { opsRoutes } from "../../src/ops/OpsRoutes.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
-import { freePort } from "../support/Application.ts"
 import { ask } from "../support/ask.ts"
+import { freePort } from "../support/freePort.ts"
 
 const botToken = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 

@@ -45,7 +45,7 @@ export const watching = Effect.fnUntraced(function* <E>(steps: Stream.Stream<Log
 /** Soon, whatever has to happen for it. */
 export const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>, holds: (value: A) => boolean) =>
   Effect.repeat(effect, { schedule: Schedule.spaced("10 millis"), until: holds }).pipe(
-    Effect.timeout("30 seconds")
+    Effect.timeout("90 seconds")
   )
 
 /** What was noted of the session, the oldest move first. */

@@ -1,13 +1,13 @@
 /** The whole assistant as a real process, against an emulator elsewhere: started, killed, started again. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Clock, Effect, type Scope } from "effect"
 import type { BotApiEmulator } from "../../src/sandbox/Control.ts"
 import type { DataCentre } from "../../src/telegram/UserClient.ts"
+import { freePort } from "./freePort.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const withFailpoint = fileURLToPath(new URL("./failpointProcess.ts", import.meta.url))
@@ -37,15 +37,6 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
       Effect.andThen(Effect.sync(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 })))
     )
 )
-
-export const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 export interface Ended {
   readonly code: number | null
@@ -78,18 +69,25 @@ export interface ApplicationOptions {
 }
 
 const ending = (child: ChildProcess, since: number): Effect.Effect<Ended> =>
-  Effect.callback((resume) => {
-    const end = () =>
-      resume(
-        Effect.map(Clock.currentTimeMillis, (now) => ({
-          code: child.exitCode,
-          signal: child.signalCode,
-          millis: now - since
-        }))
-      )
+  Effect.callback<void>((resume) => {
+    const end = () => resume(Effect.void)
     if (child.exitCode !== null || child.signalCode !== null) end()
     else child.once("exit", end)
-  })
+  }).pipe(
+    Effect.andThen(Clock.currentTimeMillis),
+    Effect.map((now) => ({ code: child.exitCode, signal: child.signalCode, millis: now - since })),
+    // What it said last may come after its end.
+    Effect.tap(allSaid(child))
+  )
+
+const allSaid = ({ stdout, stderr }: ChildProcess) =>
+  Effect.forEach([stdout, stderr], (stream) =>
+    Effect.callback<void>((resume) => {
+      const end = () => resume(Effect.void)
+      if (stream === null || stream.closed) end()
+      else stream.once("close", end)
+    })
+  ).pipe(Effect.timeoutOption("10 seconds"))
 
 /** Starts the process; it is killed with the scope. Does not wait until it is ready. */
 export const launch = Effect.fnUntraced(function* (options: ApplicationOptions) {
@@ -174,7 +172,7 @@ export const eventually = <E, R>(
     while (!(yield* check)) yield* Effect.sleep("50 millis")
   }).pipe(
     Effect.timeoutOrElse({
-      duration: `${options.seconds ?? 30} seconds`,
+      duration: `${options.seconds ?? 90} seconds`,
       orElse: () => Effect.die(new Error(`It never came to this: ${what}\n${options.detail?.() ?? ""}`))
     })
   )
@@ -182,7 +180,7 @@ export const eventually = <E, R>(
 export const ready = (application: Application) =>
   Effect.raceFirst(
     eventually("the application is ready", isReady(application.url), {
-      seconds: 60,
+      seconds: 120,
       detail: application.output
     }),
     Effect.flatMap(application.ended, ({ code, signal }) =>

@@ -45,7 +45,7 @@ export class Assistant extends Context.Service<
     readonly notes: (chat: number) => Effect.Effect<ReadonlyArray<NoteFile>>
   }
 >()("test/Assistant") {
-  /** Windows close after two seconds: enough for a burst on a machine that is busy. */
+  /** Windows close after two seconds: whether a burst falls into one, a machine that is busy decides. */
   static readonly layer = (
     options: Partial<EmulatorOptions> & Pick<ApplicationOptions, "env" | "webhookSecret"> = {}
   ): Layer.Layer<Assistant | BotApiEmulator> => {
@@ -144,6 +144,12 @@ export const answers = (chat: number, thread?: number) =>
     )
   )
 
+/** With long windows: what was said until now is one note, however busy the machine is. */
+export const finish = Effect.fnUntraced(function* (person: User) {
+  yield* answered(person.id, /^✍️/u)
+  yield* say(person, "/done")
+})
+
 const shown = (messages: ReadonlyArray<Message>) => messages.map(({ text }) => text).join("\n---\n")
 
 /** Waits until an answer matches; the newest that does. */
@@ -161,7 +167,7 @@ export const answered = Effect.fnUntraced(function* (
       matching = found.filter(({ text }) => pattern.test(text))
       return matching.length >= (options.times ?? 1)
     }),
-    { detail: () => shown(all), seconds: options.seconds ?? 40 }
+    { detail: () => shown(all), ...options }
   )
   return matching.at(-1)!
 })
@@ -182,7 +188,7 @@ export const notesSaved = Effect.fnUntraced(function* (
       found = now
       return now.length >= count
     }),
-    { detail: () => found.map(({ text }) => text).join("\n"), seconds: options.seconds ?? 40 }
+    { detail: () => found.map(({ text }) => text).join("\n"), ...options }
   )
   yield* answered(chat, saved, { times: count, ...options })
   return found
@@ -201,6 +207,7 @@ export const press = (message: Message, caption: string, from?: number) =>
       chat: message.chat,
       messageId: message.id,
       data: button.data,
+      timeoutMillis: 60_000,
       ...(from === undefined ? {} : { from })
     })
   })
@@ -266,7 +273,7 @@ export const eachNotedOnce = Effect.fnUntraced(function* (chat: number, messageI
       found = now
       return missing().length === 0 && now.every(({ body }) => !body.includes("not fetched yet"))
     }),
-    { detail: () => `missing: ${missing().join(", ")}`, seconds: 40 }
+    { detail: () => `missing: ${missing().join(", ")}` }
   )
   yield* answered(chat, saved, { times: found.length })
   const noted = found.flatMap(({ messages }) => messages)

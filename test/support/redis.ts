@@ -1,11 +1,11 @@
 /** A real Redis of a test's own, on a free port of loopback, that can be killed and started anew. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { Redis } from "ioredis"
+import { freePort } from "./freePort.ts"
 
 const command = ["redis-server", "valkey-server"].find((name) => {
   try {
@@ -18,14 +18,6 @@ const command = ["redis-server", "valkey-server"].find((name) => {
 
 /** Said aloud by the tests that are skipped without one. */
 export const noRedis = command === undefined ? "no redis-server in PATH (Debian: redis-server)" : undefined
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" ? address!.port : 0)))
-  })
-})
 
 export class TestRedis extends Context.Service<
   TestRedis,

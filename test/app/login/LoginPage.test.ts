@@ -20,7 +20,7 @@ const scan = (telegram: LoopbackTelegram["Service"]) =>
   eventually("a scan of a code that is good", telegram.scan(ada.id))
 
 describe.skipIf(noChromium !== undefined)(`the login page ${noChromium ?? ""}`, () => {
-  layer(Chromium.layer, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+  layer(Chromium.layer, { excludeTestServices: true, timeout: "3 minutes" })((it) => {
     it.effect("shows each fresh code, asks for the password, says a wrong one, and who is logged in", () =>
       Effect.gen(function* () {
         const telegram = yield* LoopbackTelegram

@@ -29,7 +29,7 @@ const opened = Effect.gen(function* () {
 })
 
 describe.skipIf(noChromium !== undefined)(`the page of all sessions ${noChromium ?? ""}`, () => {
-  layer(Chromium.layer, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+  layer(Chromium.layer, { excludeTestServices: true, timeout: "3 minutes" })((it) => {
     it.effect("shows nothing without the token, and keeps that out of every address", () => {
       const { layer: users } = makeFakeTelegram([])
       return Effect.gen(function* () {
