@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Exit, Layer, Redacted, Schedule } from "effect"
 import { Redis } from "ioredis"
 import { freePort } from "./freePort.ts"
 
@@ -18,6 +18,50 @@ const command = ["redis-server", "valkey-server"].find((name) => {
 
 /** Said aloud by the tests that are skipped without one. */
 export const noRedis = command === undefined ? "no redis-server in PATH (Debian: redis-server)" : undefined
+
+/** On a machine that is busy with other tests; it takes milliseconds else. */
+const startWithin = "60 seconds"
+
+class NotStarted extends Error {}
+
+/** Ready when this very server answers. The port may have become another's by now. */
+const running = Effect.fnUntraced(function* (port: number, directory: string) {
+  const child = spawn(
+    command ?? "redis-server",
+    ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory],
+    { stdio: ["ignore", "pipe", "ignore"] }
+  )
+  let output = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output = (output + text).slice(-2_000)
+  })
+  const because = (what: string) => new NotStarted(`redis-server on port ${port} ${what}:\n${output}`)
+  const ended = Effect.callback<never, NotStarted>((resume) => {
+    const end = () => resume(Effect.fail(because("ended")))
+    if ((child.exitCode ?? child.signalCode) !== null) return end()
+    child.once("exit", end).once("error", end)
+    return Effect.sync(() => void child.off("exit", end).off("error", end))
+  })
+  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: 1 })
+  client.on("error", () => undefined)
+  const answers = Effect.tryPromise(() => client.info("server")).pipe(
+    Effect.orElseSucceed(() => ""),
+    Effect.repeat({
+      until: (info) => info.includes(`process_id:${child.pid}\r`),
+      schedule: Schedule.spaced("20 millis")
+    })
+  )
+  yield* Effect.raceFirst(answers, ended).pipe(
+    Effect.timeoutOrElse({ duration: startWithin, orElse: () => Effect.fail(because("did not answer")) }),
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        client.disconnect()
+        if (Exit.isFailure(exit)) child.kill("SIGKILL")
+      })
+    )
+  )
+  return child
+})
 
 export class TestRedis extends Context.Service<
   TestRedis,
@@ -36,34 +80,18 @@ export class TestRedis extends Context.Service<
     TestRedis,
     Effect.gen(function* () {
       const directory = mkdtempSync(join(tmpdir(), "zapiska-redis-"))
-      const port = yield* freePort
-      let child: ChildProcess | undefined
+      const begun = Effect.flatMap(freePort, (at) =>
+        Effect.map(running(at, directory), (first) => ({ at, first }))
+      )
+      const { at: port, first } = yield* Effect.orDie(Effect.retry(begun, { times: 3 }))
+      let child: ChildProcess = first
       const client = new Redis({ port, lazyConnect: true, retryStrategy: () => 20 })
       client.on("error", () => undefined)
       const start = Effect.gen(function* () {
-        child = spawn(
-          command ?? "redis-server",
-          [
-            "--port",
-            String(port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-            directory
-          ],
-          { stdio: "ignore" }
-        )
-        yield* Effect.promise(async () => {
-          if (client.status === "wait") await client.connect().catch(() => undefined)
-          while ((await client.ping().catch(() => "")) !== "PONG") await new Promise((r) => setTimeout(r, 20))
-        })
+        child = yield* Effect.orDie(running(port, directory))
       })
       const kill = Effect.callback<void>((resume) => {
-        if (child === undefined || (child.exitCode ?? child.signalCode) !== null) return resume(Effect.void)
+        if ((child.exitCode ?? child.signalCode) !== null) return resume(Effect.void)
         child.once("exit", () => resume(Effect.void))
         child.kill("SIGKILL")
       })
@@ -76,11 +104,10 @@ export class TestRedis extends Context.Service<
           )
         )
       )
-      yield* start
       return TestRedis.of({
         url: Redacted.make(`redis://127.0.0.1:${port}/0`),
         port,
-        pid: () => child!.pid!,
+        pid: () => child.pid!,
         kill,
         start,
         command: (name, ...args) => Effect.promise(() => client.call(name, ...args))

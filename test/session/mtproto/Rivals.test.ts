@@ -10,5 +10,5 @@ it.live.skipIf(noRedis !== undefined)(
     rivals(["freeze", "kill", "freeze"], { ttl: 6_000 }).pipe(
       Effect.provide(Layer.merge(beneath, TestRedis.layer))
     ),
-  240_000
+  600_000
 )

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert } from "@effect/vitest"
-import { Effect, Random, Schema } from "effect"
+import { Duration, Effect, Random, Schema } from "effect"
 import { eventually } from "../../support/Application.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
 import { TestDatabase } from "../../support/Postgres.ts"
@@ -28,6 +28,8 @@ interface Rival {
   readonly pid: number
   /** What it said last. */
   readonly last: () => typeof Said.Type | undefined
+  /** How often it said that it has the session. */
+  readonly lives: () => number
   readonly problems: () => string
 }
 
@@ -53,6 +55,7 @@ const rival = Effect.fnUntraced(function* (ttl: number) {
     (running) => Effect.sync(() => void running.kill("SIGKILL"))
   )
   let last: typeof Said.Type | undefined
+  let lives = 0
   let rest = ""
   const problems: Array<string> = []
   child.stderr.setEncoding("utf8").on("data", (text: string) => problems.push(text))
@@ -60,31 +63,52 @@ const rival = Effect.fnUntraced(function* (ttl: number) {
     const lines = (rest + text).split("\n")
     rest = lines.pop() ?? ""
     for (const line of lines) {
-      if (line.startsWith("{")) last = Schema.decodeSync(Said)(line)
-      else problems.push(line)
+      if (!line.startsWith("{")) problems.push(line)
+      else {
+        last = Schema.decodeSync(Said)(line)
+        if (last.is === "live") lives++
+      }
     }
   })
-  return { door, pid: child.pid!, last: () => last, problems: () => problems.join("\n") } satisfies Rival
+  const one: Rival = {
+    door,
+    pid: child.pid!,
+    last: () => last,
+    lives: () => lives,
+    problems: () => problems.join("\n")
+  }
+  return one
 })
 
+/** A process takes seconds to begin, and many of them where others work as well. */
+const soon = 120
+
+const said = (ones: ReadonlyArray<Rival>) =>
+  ones.map((one) => `${one.pid}: ${JSON.stringify(one.last())} ${one.problems()}`).join("\n")
+
+const live = (one: Rival) => one.last()?.is === "live"
 const isLive = (one: Rival) =>
   eventually(
     "it has the session",
-    Effect.sync(() => one.last()?.is === "live"),
-    {
-      seconds: 60,
-      detail: one.problems
-    }
+    Effect.sync(() => live(one)),
+    { seconds: soon, detail: () => said([one]) }
   )
-const isWithout = (one: Rival, holder: Rival) =>
-  eventually(
-    "it is told who has the session",
-    Effect.sync(() => {
-      const last = one.last()
-      return last?.because === "HeldElsewhere" && last.owner?.includes(`:${holder.pid}:`) === true
-    }),
-    { seconds: 60, detail: () => `${JSON.stringify(one.last())} ${one.problems()}` }
-  )
+
+const toldOf = (holder: Rival, one: Rival) => {
+  const last = one.last()
+  return last?.because === "HeldElsewhere" && last.owner?.includes(`:${holder.pid}:`) === true
+}
+/** Who has the session, and who is told so. One that is given no time to renew its lease may have lost it by itself. */
+const settled = (one: Rival, two: Rival) =>
+  Effect.gen(function* () {
+    const has = (holder: Rival, other: Rival) => live(holder) && toldOf(holder, other)
+    yield* eventually(
+      "one has the session and the other is told who",
+      Effect.sync(() => has(one, two) || has(two, one)),
+      { seconds: soon, detail: () => said([one, two]) }
+    )
+    return has(one, two) ? { holder: one, other: two } : { holder: two, other: one }
+  })
 
 export type Blow = "kill" | "freeze"
 
@@ -97,31 +121,41 @@ const turns = Effect.gen(function* () {
     .filter((door, nth, all) => door !== all[nth - 1])
 })
 
-/** `ttl`: milliseconds that a lease outlives its holder. */
+/** A byte that comes after another has the session begins a turn that nobody was given. */
+const onlyTurnsGiven = Effect.fnUntraced(function* (all: ReadonlyArray<Rival>) {
+  const taken = yield* turns
+  for (const one of all) {
+    const times = taken.filter((door) => door === one.door).length
+    // A life given back to the same process shows as one turn.
+    assert.isAtMost(times, one.lives(), `turns of door ${one.door} among ${taken.join(" ")}`)
+  }
+})
+
+/** `ttl`: milliseconds that a lease outlives its holder. Gives how long each blow left the session without anybody. */
 export const rivals = (blows: ReadonlyArray<Blow>, { ttl }: { readonly ttl: number }) =>
   Effect.gen(function* () {
     const telegram = yield* LoopbackTelegram
     yield* telegram.addAccount(withoutPassword)
     const session = yield* telegram.session(ada.id)
     yield* Effect.andThen(added(), authorized(key, ada.id, session)).pipe(Effect.provide(office))
-    let holder = yield* rival(ttl)
-    yield* isLive(holder)
-    let other = yield* rival(ttl)
-    const expected = [holder.door]
+    const all = [yield* rival(ttl), yield* rival(ttl)]
+    let [one, two] = all as [Rival, Rival]
+    const survived: Array<{ readonly blow: Blow; readonly milliseconds: number }> = []
     for (const blow of blows) {
-      yield* isWithout(other, holder)
-      assert.deepStrictEqual(yield* turns, expected)
+      const { holder, other } = yield* settled(one, two)
+      yield* onlyTurnsGiven(all)
       process.kill(holder.pid, blow === "kill" ? "SIGKILL" : "SIGUSR2")
-      yield* isLive(other)
-      expected.push(other.door)
-      const struck = holder
-      holder = other
+      const [took] = yield* Effect.timed(isLive(other))
+      survived.push({ blow, milliseconds: Duration.toMillis(took) })
       // It has asked for long enough to be seen with its own eyes.
       yield* Effect.sleep(yield* Random.nextIntBetween(100, 500))
-      if (blow === "freeze") process.kill(struck.pid, "SIGCONT")
-      other = blow === "freeze" ? struck : yield* rival(ttl)
-      yield* isWithout(other, holder)
+      if (blow === "freeze") process.kill(holder.pid, "SIGCONT")
+      one = other
+      two = blow === "freeze" ? holder : yield* rival(ttl)
+      if (two !== holder) all.push(two)
     }
-    assert.deepStrictEqual(yield* turns, expected)
+    yield* settled(one, two)
+    yield* onlyTurnsGiven(all)
     assert.strictEqual(yield* telegram.loggedIn(ada.id), 1)
+    return survived
   }).pipe(Effect.scoped)

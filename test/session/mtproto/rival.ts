@@ -49,16 +49,11 @@ const locks = (url: Redacted.Redacted<string>, ttl: number) =>
   ).pipe(Layer.provide(LocksRedis.layer({ url })))
 
 /** As if it were stopped from outside at the worst moment there is: its next step would be to write. */
-const freezeWhenTold = (ask: Effect.Effect<unknown, unknown>) => {
-  const freeze = () => {
-    for (let calls = 0; calls < 8; calls++) Effect.runFork(Effect.ignore(ask))
-    process.kill(process.pid, "SIGSTOP")
-  }
-  return Effect.acquireRelease(
-    Effect.sync(() => process.on("SIGUSR2", freeze)),
-    () => Effect.sync(() => process.off("SIGUSR2", freeze))
-  )
-}
+let ask: Effect.Effect<unknown, unknown> = Effect.void
+process.on("SIGUSR2", () => {
+  for (let calls = 0; calls < 8; calls++) Effect.runFork(Effect.ignore(ask))
+  process.kill(process.pid, "SIGSTOP")
+})
 
 const key = { tenant: defaultTenant, app: AppId.make("mine") }
 
@@ -67,7 +62,7 @@ const rival = Effect.gen(function* () {
   const turn = Effect.scoped(
     Effect.gen(function* () {
       const session = yield* client(key)
-      yield* freezeWhenTold(session.me)
+      ask = session.me
       yield* say({ is: "live" })
       const asking = Effect.forever(Effect.andThen(Effect.ignore(session.me), Effect.sleep("5 millis")))
       return yield* Effect.raceFirst(session.ended, asking)

@@ -7,10 +7,11 @@ import {
   createDiffieHellman,
   createPublicKey,
   type DiffieHellman,
-  generateKeyPairSync,
+  generateKeyPair,
   privateDecrypt,
   randomBytes
 } from "node:crypto"
+import { promisify } from "node:util"
 import type { mtp } from "@mtcute/core"
 import { Long } from "@mtcute/core"
 import { __tlReaderMap, TlBinaryReader, TlBinaryWriter } from "@mtcute/core/utils.js"
@@ -24,14 +25,17 @@ export interface ServerKey {
   readonly fingerprint: Long
   readonly decrypt: (data: Uint8Array) => Buffer
   /** One secret for all exchanges: each new one would cost a quarter of a second, to test the prime again. */
-  readonly exchange: DiffieHellman
+  readonly exchange: () => DiffieHellman
 }
 
 /** mtcute looks fingerprints up without their leading zeros and keeps them with: it never finds one in 16 keys. */
 const isFindable = (fingerprint: Long) => fingerprint.toString(16).length === 16
 
-export const makeServerKey = (): ServerKey => {
-  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+const rsaKeys = promisify(generateKeyPair)
+
+/** It takes long to make, in which the servers and clients of a test in this process have to go on. */
+export const makeServerKey = async (): Promise<ServerKey> => {
+  const { publicKey, privateKey } = await rsaKeys("rsa", { modulusLength: 2048 })
   const { n, e } = createPublicKey(publicKey.export({ type: "spki", format: "pem" })).export({
     format: "jwk"
   })
@@ -41,8 +45,14 @@ export const makeServerKey = (): ServerKey => {
   const digest = sha1(writer.result())
   const fingerprint = Long.fromBytesLE([...digest.subarray(-8)], true)
   if (!isFindable(fingerprint)) return makeServerKey()
-  const exchange = createDiffieHellman(prime, 3)
-  exchange.generateKeys()
+  let secret: DiffieHellman | undefined
+  const exchange = () => {
+    if (secret === undefined) {
+      secret = createDiffieHellman(prime, 3)
+      secret.generateKeys()
+    }
+    return secret
+  }
   return {
     exchange,
     publicKey: publicKey.export({ type: "pkcs1", format: "pem" }).toString(),
@@ -110,7 +120,7 @@ export const makeHandshake = (
           serverNonce,
           g: 3,
           dhPrime: prime,
-          gA: serverKey.exchange.getPublicKey(),
+          gA: serverKey.exchange().getPublicKey(),
           serverTime: Math.floor(Date.now() / 1000)
         })
         return {
@@ -125,7 +135,7 @@ export const makeHandshake = (
         const plain = igeDecrypt(message.encryptedData, key, iv)
         const inner = new TlBinaryReader(__tlReaderMap, plain, 20).object() as mtp.TlObject
         if (inner._ !== "mt_client_DH_inner_data") return undefined
-        const secret = serverKey.exchange.computeSecret(Buffer.from(inner.gB))
+        const secret = serverKey.exchange().computeSecret(Buffer.from(inner.gB))
         const authKey = Buffer.concat([Buffer.alloc(256 - secret.length), secret])
         const salt = Buffer.from(newNonce.subarray(0, 8)).map((byte, nth) => byte ^ serverNonce[nth]!)
         agreed(authKey, Buffer.from(salt))

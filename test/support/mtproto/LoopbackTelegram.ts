@@ -26,7 +26,7 @@ import {
 } from "./World.ts"
 
 /** RSA keys take long to make; one does for all tests of a process. */
-let sharedKey: ServerKey | undefined
+let sharedKey: Promise<ServerKey> | undefined
 
 const listen = (server: Server) =>
   Effect.callback<number>((resume) => {
@@ -43,7 +43,7 @@ type Trouble =
 
 const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
   sharedKey ??= makeServerKey()
-  const serverKey = sharedKey
+  const serverKey = yield* Effect.promise(() => sharedKey!)
   const world = makeWorld()
   const keys = makeKeys()
   const login: LoginSettings = { qrSeconds: 30 }
