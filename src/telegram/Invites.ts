@@ -13,6 +13,7 @@ import { defaultInviteLifetime, type Invite, type InviteRole } from "../domain/I
 import { type Language, languageOf } from "../domain/Language.ts"
 import { type Actor, Audit } from "../store/Audit.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import { present, type TenantUnknown } from "../store/Tenants.ts"
 import type { BotKey } from "./BotPort.ts"
 import { Bots, botIdOf } from "./Bots.ts"
 import { inviteCodeOf, inviteDigest } from "./CodeRules.ts"
@@ -70,7 +71,7 @@ export class Invites extends Context.Service<
       bot: BotKey,
       sender: Sender,
       code: string
-    ) => Effect.Effect<Option.Option<InviteRole>, SqlError.SqlError>
+    ) => Effect.Effect<Option.Option<InviteRole>, TenantUnknown | SqlError.SqlError>
   }
 >()("zapiska/telegram/Invites") {
   static readonly layer = (options: {
@@ -153,6 +154,8 @@ const make = Effect.fnUntraced(function* (secret: Redacted.Redacted<Uint8Array>)
     scope.transaction(bot.tenant, (sql) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
+        // Before the invite: a removal locks them in this order.
+        yield* present(sql, bot.tenant)
         // The row stays locked until the end: of two people at once the second sees what the first left of it.
         const [invite] = yield* sql<Row>`
           UPDATE invites SET uses_left = uses_left - 1

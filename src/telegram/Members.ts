@@ -71,9 +71,16 @@ export class Members extends Context.Service<
       actor: Actor
     ) => Effect.Effect<void, MemberUnknown | LastOwner | SqlError.SqlError>
     /** Makes the sender the owner of a tenant without members: one of any number at once. */
-    readonly claim: (tenant: TenantId, sender: Sender) => Effect.Effect<boolean, SqlError.SqlError>
+    readonly claim: (
+      tenant: TenantId,
+      sender: Sender
+    ) => Effect.Effect<boolean, TenantUnknown | SqlError.SqlError>
     /** Makes somebody a member, or a reader a member; joins the caller's transaction. `false`: they gain nothing. */
-    readonly join: (tenant: TenantId, sender: Sender, role: Role) => Effect.Effect<boolean, SqlError.SqlError>
+    readonly join: (
+      tenant: TenantId,
+      sender: Sender,
+      role: Role
+    ) => Effect.Effect<boolean, TenantUnknown | SqlError.SqlError>
     readonly keepLanguage: (tenant: TenantId, sender: Sender) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("zapiska/telegram/Members") {
@@ -219,6 +226,7 @@ const make = Effect.gen(function* () {
     claim: Effect.fn("Members.claim")((tenant, sender) =>
       changing(tenant, (sql) =>
         Effect.gen(function* () {
+          yield* present(sql, tenant)
           const owners = yield* sql`
             INSERT INTO members (tenant_id, user_id, role, name, language)
             SELECT ${tenant}, ${sender.id}::bigint, 'owner', ${sender.name}, ${sender.language ?? null}
@@ -234,14 +242,16 @@ const make = Effect.gen(function* () {
 
     join: Effect.fn("Members.join")((tenant, sender, role) =>
       changing(tenant, (sql) =>
-        Effect.map(
-          sql`INSERT INTO members AS m (tenant_id, user_id, role, name, language)
+        Effect.gen(function* () {
+          yield* present(sql, tenant)
+          const joined = yield* sql`
+            INSERT INTO members AS m (tenant_id, user_id, role, name, language)
             VALUES (${tenant}, ${sender.id}::bigint, ${role}, ${sender.name}, ${sender.language ?? null})
             ON CONFLICT (tenant_id, user_id) DO UPDATE SET role = EXCLUDED.role
             WHERE m.role = 'reader' AND EXCLUDED.role <> 'reader'
-            RETURNING 1`,
-          (joined) => joined.length > 0
-        )
+            RETURNING 1`
+          return joined.length > 0
+        })
       )
     ),
 

@@ -127,29 +127,40 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
       yield* members.keepLanguage(bot.tenant, sender)
   })
 
+  const admit = Effect.fnUntraced(function* (bot: BotKey, update: IncomingUpdate) {
+    // Nobody sent it, so there is nobody to keep it for.
+    const sender = conversationOf(update)?.sender
+    if (sender === undefined) return stranger
+    const rule = ruleFor(bot, allowed)
+    const invite = rule === "claim" ? inviteIn(update) : undefined
+    const mine = mayHaveRole(rule, sender) ? yield* role(bot, sender.id) : undefined
+    if (mine !== undefined) {
+      yield* keepLanguage(bot, sender)
+      const more = mine === "reader" && invite !== undefined ? yield* join(bot, sender, invite) : undefined
+      return more ?? { _tag: "Admitted" as const, role: mine, holdsCode: holdsStartCode(update) }
+    }
+    if (invite !== undefined) {
+      const joined = yield* join(bot, sender, invite)
+      if (joined !== undefined) return joined
+    } else if (yield* isUnclaimed(bot)) return yield* claim(bot, update, sender)
+    return yield* Effect.as(refusals.refuse(bot, update, "private"), stranger)
+  })
+
   return Permission.of({
     role: Effect.fnUntraced(function* (bot, user) {
       return Option.fromNullishOr(yield* role(bot, user))
     }),
 
-    admit: Effect.fnUntraced(function* (bot, update) {
-      // Nobody sent it, so there is nobody to keep it for.
-      const sender = conversationOf(update)?.sender
-      if (sender === undefined) return stranger
-      const rule = ruleFor(bot, allowed)
-      const invite = rule === "claim" ? inviteIn(update) : undefined
-      const mine = mayHaveRole(rule, sender) ? yield* role(bot, sender.id) : undefined
-      if (mine !== undefined) {
-        yield* keepLanguage(bot, sender)
-        const more = mine === "reader" && invite !== undefined ? yield* join(bot, sender, invite) : undefined
-        return more ?? { _tag: "Admitted", role: mine, holdsCode: holdsStartCode(update) }
-      }
-      if (invite !== undefined) {
-        const joined = yield* join(bot, sender, invite)
-        if (joined !== undefined) return joined
-      } else if (yield* isUnclaimed(bot)) return yield* claim(bot, update, sender)
-      return yield* Effect.as(refusals.refuse(bot, update, "private"), stranger)
-    }),
+    admit: (bot, update) =>
+      Effect.catchTag(admit(bot, update), "TenantUnknown", ({ message }) =>
+        Effect.as(
+          Effect.annotateLogs(Effect.logInfo(`Somebody wrote to a bot whose tenant is gone: ${message}`), {
+            tenant: bot.tenant,
+            app: bot.app
+          }),
+          stranger
+        )
+      ),
 
     claimCode: Effect.fn("Permission.claimCode")(function* (bot) {
       return (yield* isUnclaimed(bot)) ? Option.some(codeOf(bot)) : Option.none()

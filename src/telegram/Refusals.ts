@@ -6,6 +6,7 @@ import type { ChatId } from "../domain/Ids.ts"
 import type { IncomingUpdate, Sender } from "../domain/IncomingMessage.ts"
 import { type Language, languageOf } from "../domain/Language.ts"
 import { TenantScope } from "../store/TenantScope.ts"
+import { present } from "../store/Tenants.ts"
 import { type BotKey, BotPort } from "./BotPort.ts"
 import { type Counted, recent } from "./CodeRules.ts"
 import { refusalChat, refusalDigest } from "./PermissionRules.ts"
@@ -66,12 +67,12 @@ export const makeRefusals = Effect.fnUntraced(function* (digestKey: Redacted.Red
     const day = new Date(now).toISOString().slice(0, 10)
     const digest = refusalDigest(Redacted.value(digestKey), bot, user, day)
     const rows = yield* transaction(bot.tenant, (sql) =>
-      Effect.andThen(
-        sql`DELETE FROM refusals
-          WHERE tenant_id = ${bot.tenant} AND app = ${bot.app} AND refused_on < ${day}::date`,
-        sql`INSERT INTO refusals (tenant_id, app, refused_on, digest)
+      present(sql, bot.tenant).pipe(
+        Effect.andThen(sql`DELETE FROM refusals
+          WHERE tenant_id = ${bot.tenant} AND app = ${bot.app} AND refused_on < ${day}::date`),
+        Effect.andThen(sql`INSERT INTO refusals (tenant_id, app, refused_on, digest)
           VALUES (${bot.tenant}, ${bot.app}, ${day}::date, ${digest})
-          ON CONFLICT DO NOTHING RETURNING 1`
+          ON CONFLICT DO NOTHING RETURNING 1`)
       )
     )
     return rows.length > 0

@@ -1,16 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schedule } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Schedule } from "effect"
+import type { SqlError } from "effect/sql"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { AppId, defaultApp, defaultTenant, TenantId, UserId } from "../../src/domain/Ids.ts"
+import type { Sender } from "../../src/domain/IncomingMessage.ts"
 import type { Role } from "../../src/domain/Role.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
-import { BotPort } from "../../src/telegram/BotPort.ts"
+import { Tenants, type TenantUnknown } from "../../src/store/Tenants.ts"
+import { type BotKey, BotPort } from "../../src/telegram/BotPort.ts"
+import { Invites } from "../../src/telegram/Invites.ts"
 import { Members } from "../../src/telegram/Members.ts"
 import { Permission } from "../../src/telegram/Permission.ts"
+import { decodeUpdate } from "../../src/telegram/UpdateDecoder.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import * as People from "./support/people.ts"
+import { messageUpdate } from "./updates.ts"
 
 const bot = { tenant: defaultTenant, app: defaultApp }
 const other = TenantId.make("other")
@@ -182,5 +188,51 @@ describe("members", () => {
         ]
       )
     }).pipe(Effect.provide(layer))
+  )
+
+  it.live("whoever would own or join a tenant that is being removed meanwhile is told that it is gone", () =>
+    Effect.gen(function* () {
+      const members = yield* Members
+      const invites = yield* Invites
+      const tenants = yield* Tenants
+      const sender = (id: number): Sender => ({ id, kind: "user", name: "Ann" })
+      const at = (app: BotKey, text: string) =>
+        Permission.use((permission) => permission.admit(app, decodeUpdate(messageUpdate(1, { text }, 7))))
+      const entered: ReadonlyArray<
+        (tenant: TenantId) => Effect.Effect<unknown, TenantUnknown | SqlError.SqlError>
+      > = [
+        (tenant: TenantId) => members.claim(tenant, sender(7)),
+        (tenant: TenantId) => members.join(tenant, sender(7), "member"),
+        (tenant: TenantId) => invites.redeem({ tenant, app: defaultApp }, sender(7), "0")
+      ]
+      for (const [nth, enter] of entered.entries()) {
+        const tenant = TenantId.make(`gone-${nth}`)
+        yield* addTenant(tenant)
+        const begun = yield* Deferred.make<void>()
+        const removal = yield* Effect.forkChild(
+          TenantScope.use(({ transaction }) =>
+            transaction(tenant, (sql) =>
+              Effect.gen(function* () {
+                yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR UPDATE`
+                yield* Deferred.succeed(begun, undefined)
+                // The other asks for the row it has locked.
+                yield* sql`SELECT 1 FROM pg_locks WHERE NOT granted`.pipe(
+                  Effect.repeat({
+                    until: (waiting) => waiting.length > 0,
+                    schedule: Schedule.spaced("10 millis")
+                  })
+                )
+                yield* tenants.remove(tenant, "admin")
+              })
+            )
+          )
+        )
+        yield* Deferred.await(begun)
+        assert.strictEqual(yield* tags(enter(tenant)), "TenantUnknown")
+        yield* Fiber.join(removal)
+        for (const text of ["hello", "/start 0000000000000000"])
+          assert.strictEqual((yield* at({ tenant, app: defaultApp }, text))._tag, "Stranger")
+      }
+    }).pipe(Effect.provide(Layer.provideMerge(Tenants.layer, layer)))
   )
 })
