@@ -26,11 +26,22 @@ const list = Command.make(
     )
     yield* showRows(found, {
       columns: ["tenant", "app", "kind", "state", "account", "owner", "active", "next try", "error"],
-      row: ({ tenant, app, kind, state, account, owner, lastActivity, nextTry, lastError }) => ({
+      row: ({
+        tenantDisabled,
         tenant,
         app,
         kind,
         state,
+        account,
+        owner,
+        lastActivity,
+        nextTry,
+        lastError
+      }) => ({
+        tenant,
+        app,
+        kind,
+        state: tenantDisabled ? `${state}, tenant disabled` : state,
         account: account === undefined ? "" : `${account.name} (${account.id})`,
         owner: owner ?? "",
         active: time(lastActivity),
@@ -71,9 +82,10 @@ const add = Command.make(
 
 /** How it stands now, as a sentence and what is to be known with it. */
 const standing = (session: SessionInfo, moved: boolean) => {
-  const { account, app, lastError, nextTry, owner, state, tenant } = session
+  const { account, app, lastError, nextTry, owner, state, tenant, tenantDisabled } = session
   const facts = [
     state,
+    ...(tenantDisabled ? ["resting for its tenant is disabled"] : []),
     ...(account === undefined ? [] : [`logged in as ${account.name} (${account.id})`]),
     ...(owner === undefined ? [] : [`run by ${owner}`])
   ].join(", ")

@@ -30,7 +30,7 @@ import { clientLatency } from "./metrics.ts"
 import type { ClientError, LoginError, NoLogin, RemoveError, RevokeError } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 import type { LiveSession } from "./SessionLife.ts"
-import type { SessionInfo, SessionRow, SessionTransition } from "./SessionRow.ts"
+import { infoOf, type SessionInfo, type SessionRow, type SessionTransition } from "./SessionRow.ts"
 import type { SessionSecrets } from "./SessionSecrets.ts"
 import { type NewSession, type SessionExists, SessionStore, type SessionUnknown } from "./SessionStore.ts"
 import { watchSessions } from "./Watching.ts"
@@ -113,8 +113,8 @@ export class SessionManager extends Context.Service<
   > => Layer.effect(SessionManager, make(options.tenants))
 }
 
-/** What no person is shown stays here. */
-const infoOf = ({ apiKeyAlias: _alias, moves: _moves, ...info }: SessionRow): SessionInfo => info
+/** As people see it now. */
+const shown = <E>(row: Effect.Effect<SessionRow, E>) => Effect.zipWith(row, Clock.currentTimeMillis, infoOf)
 
 const make = Effect.fnUntraced(function* (
   tenants: Effect.Effect<ReadonlyArray<TenantId>, SqlError.SqlError>
@@ -195,15 +195,15 @@ const make = Effect.fnUntraced(function* (
     revoke: Effect.fn("SessionManager.revoke")(ending.revoke),
     remove: Effect.fn("SessionManager.remove")(ending.remove),
 
-    status: Effect.fn("SessionManager.status")((key) => Effect.map(store.get(key), infoOf)),
+    status: Effect.fn("SessionManager.status")((key) => shown(store.get(key))),
     list: Effect.fn("SessionManager.list")((tenant) =>
-      Effect.map(store.list(tenant), (rows) => rows.map(infoOf))
+      Effect.map(Effect.all([store.list(tenant), Clock.currentTimeMillis]), ([rows, now]) =>
+        rows.map((row) => infoOf(row, now))
+      )
     ),
     history: store.history,
     validate: Effect.fn("SessionManager.validate")((key) =>
-      store
-        .get(key)
-        .pipe(Effect.andThen(live.validate(key)), Effect.andThen(store.get(key)), Effect.map(infoOf))
+      store.get(key).pipe(Effect.andThen(live.validate(key)), Effect.andThen(shown(store.get(key))))
     )
   })
 })

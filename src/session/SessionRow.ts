@@ -23,17 +23,28 @@ export const SessionInfo = Schema.Struct({
   /** because it asked for that, or because it failed. */
   nextTryBecause: Schema.optionalKey(Schema.Literals(["flood", "trouble"])),
   /** When it came into its state. */
-  changed: Schema.Int
+  changed: Schema.Int,
+  /** It rests until its tenant is enabled again, whatever its state. */
+  tenantDisabled: Schema.optionalKey(Schema.Literal(true))
 })
 export type SessionInfo = typeof SessionInfo.Type
 
-/** With what no person is shown. */
-export interface SessionRow extends SessionInfo {
+/** With what no person is shown; what else there is of its tenant is not asked for each time. */
+export interface SessionRow extends Omit<SessionInfo, "tenantDisabled"> {
   /** Names the API id and hash in the vault. */
   readonly apiKeyAlias?: string
   /** How many moves it has made. */
   readonly moves: number
 }
+
+/** What no person is shown stays here, and so does a try that is past: it is under way, or nobody makes it. */
+export const infoOf = (
+  { apiKeyAlias: _alias, moves: _moves, nextTry, nextTryBecause, ...info }: SessionRow,
+  now: number
+): SessionInfo =>
+  nextTry === undefined || nextTry <= now
+    ? info
+    : { ...info, nextTry, ...(nextTryBecause === undefined ? {} : { nextTryBecause }) }
 
 /** A move that was made. */
 export const SessionTransition = Schema.Struct({

@@ -2,6 +2,7 @@
 import { Effect, Option, Redacted, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import type { TenantId } from "../../domain/Ids.ts"
+import type { Tenant } from "../../domain/Tenant.ts"
 import { LoginLinks } from "../../session/LoginLinks.ts"
 import type { LoginStep } from "../../session/LoginStep.ts"
 import type {
@@ -13,6 +14,7 @@ import type {
 } from "../../session/SessionError.ts"
 import type { SessionKey } from "../../session/SessionEvents.ts"
 import { SessionManager } from "../../session/SessionManager.ts"
+import type { SessionInfo } from "../../session/SessionRow.ts"
 import { Vault } from "../../session/Vault.ts"
 import { Audit } from "../../store/Audit.ts"
 import { TenantScope } from "../../store/TenantScope.ts"
@@ -47,6 +49,12 @@ const refusing = <A>(effect: Effect.Effect<A, Refusal>) =>
     return error._tag === "SessionUnknown" || error._tag === "NoLogin" ? missing(error) : conflict(error)
   })
 
+/** Its state stays as it was when the tenant was disabled; that would be misread. */
+const of =
+  ({ disabledAt }: Tenant) =>
+  (session: SessionInfo): SessionInfo =>
+    disabledAt === undefined ? session : { ...session, tenantDisabled: true }
+
 export const sessionsHandlers = HttpApiBuilder.group(
   AdminApi,
   "sessions",
@@ -63,9 +71,13 @@ export const sessionsHandlers = HttpApiBuilder.group(
       audit.record({ tenant, actor, action, subject: app })
     /** A session that is there. */
     const known = (key: SessionKey) =>
-      sessions
-        .status(key)
-        .pipe(Effect.catchTag("SessionUnknown", missing), Effect.catchTag("SqlError", databaseAway))
+      Effect.zipWith(
+        sessions
+          .status(key)
+          .pipe(Effect.catchTag("SessionUnknown", missing), Effect.catchTag("SqlError", databaseAway)),
+        existing(key.tenant),
+        (session, tenant) => of(tenant)(session)
+      )
     const answered = (answer: Effect.Effect<LoginStep, LoginError | NoLogin>) =>
       refusing(Effect.map(answer, viewOf))
 
@@ -124,12 +136,11 @@ export const sessionsHandlers = HttpApiBuilder.group(
 
     const revoke = (key: SessionKey) => refusing(revoked(key))
     const remove = (key: SessionKey) => refusing(sessions.remove(key, record(key, "session.removed")))
+    const listed = (tenant: Tenant) => Effect.map(sessions.list(tenant.id), (found) => found.map(of(tenant)))
     const list = (tenant: TenantId) =>
-      Effect.andThen(existing(tenant), Effect.catchTag(sessions.list(tenant), "SqlError", databaseAway))
+      Effect.flatMap(existing(tenant), (found) => Effect.catchTag(listed(found), "SqlError", databaseAway))
     const all = Effect.gen(function* () {
-      const each = yield* Effect.forEach(yield* tenants.list, ({ id }) => sessions.list(id), {
-        concurrency: 4
-      })
+      const each = yield* Effect.forEach(yield* tenants.list, listed, { concurrency: 4 })
       return each.flat()
     }).pipe(Effect.catchTag("SqlError", databaseAway))
     const loginState = (key: SessionKey) =>

@@ -1,6 +1,8 @@
 /** Telegram sessions over HTTP. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Clock, Effect, Schedule } from "effect"
+import { AppId, defaultTenant } from "../../../src/domain/Ids.ts"
+import { SessionStore } from "../../../src/session/SessionStore.ts"
 import { canary, makeFakeTelegram } from "../../session/FakeTelegram.ts"
 import { ann, apiHash, bob } from "../../session/support.ts"
 import { adminApiWith, call, recorded } from "../../support/adminApi.ts"
@@ -57,4 +59,33 @@ it.live("a session is added, logged in, looked at and revoked; nothing secret is
       assert.notInclude(text, apiHash)
     }
   }).pipe(Effect.provide(adminApiWith(layer)))
+})
+
+it.live("what rests with its tenant says so, and no try is told that is past", () => {
+  const mine = { tenant: defaultTenant, app: AppId.make("mine") }
+  const seen = Effect.gen(function* () {
+    const { body } = yield* call("GET", `${path}/mine`)
+    for (const list of [path, "/api/sessions"])
+      assert.deepStrictEqual((yield* call("GET", list)).body, [body.session])
+    return body.session
+  })
+  return Effect.gen(function* () {
+    yield* call("POST", path, { payload: { app: "mine", apiId: 12345, apiHash } })
+    const now = yield* Clock.currentTimeMillis
+    const failed = (nextTry: number) =>
+      SessionStore.use(({ note }) =>
+        note(mine, { actor: "system" }, { error: "Nobody answers", nextTry, nextTryBecause: "trouble" })
+      )
+    yield* failed(now + 3_600_000)
+    assert.deepInclude(yield* seen, { nextTry: now + 3_600_000, nextTryBecause: "trouble" })
+    yield* failed(now - 1)
+    const later = yield* seen
+    assert.deepInclude(later, { lastError: "Nobody answers", failures: 2 })
+    assert.notProperty(later, "nextTry")
+    assert.notProperty(later, "tenantDisabled")
+    yield* call("POST", "/api/tenants/default/disable")
+    assert.deepInclude(yield* seen, { state: "ABSENT", tenantDisabled: true })
+    yield* call("POST", "/api/tenants/default/enable")
+    assert.notProperty(yield* seen, "tenantDisabled")
+  }).pipe(Effect.provide(adminApiWith(makeFakeTelegram([]).layer)))
 })

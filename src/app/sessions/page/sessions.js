@@ -103,7 +103,7 @@ const isLoggedIn = ({ state }) => state === "AUTHORIZED" || state === "STALE"
 
 const rowOf = (session) => {
   const name = nameOf(session)
-  const { account, app, changed, kind, lastActivity, owner, state, tenant } = session
+  const { account, app, changed, kind, lastActivity, owner, state, tenant, tenantDisabled } = session
   const trouble = troubleOf(session)
   const acts = [
     button(session, "history", open.has(name) ? "Hide moves" : "Moves", {
@@ -128,7 +128,8 @@ const rowOf = (session) => {
       "td",
       { label: "State" },
       make("span", { className: `state ${state.startsWith("PENDING") ? "PENDING" : state}` }, state),
-      make("span", { className: "quiet since" }, timeOf(changed))
+      make("span", { className: "quiet since" }, timeOf(changed)),
+      ...(tenantDisabled ? [make("span", { className: "quiet since" }, "rests: tenant disabled")] : [])
     ),
     make("td", { label: "Account" }, account === undefined ? "–" : `${account.name} (${account.id})`),
     make("td", { label: "Owner" }, owner ?? "–"),
