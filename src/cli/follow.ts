@@ -1,7 +1,8 @@
 /** `zapiska session chats | following | follow | unfollow`: which chats of an account become notes. */
-import { Effect, Option, Schema, SchemaTransformation } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ChatName } from "../domain/ChatName.ts"
+import { Day, dayOf } from "../domain/Day.ts"
 import { argument, flag, session, tenant } from "./Arguments.ts"
 import { ask, show, showRows } from "./Asking.ts"
 
@@ -10,25 +11,6 @@ const chat = argument(
   "chat",
   ChatName,
   "saved for Saved Messages, or a channel or group: its id, or its name as @news"
-)
-
-const day = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10)
-
-/** A day as people write it, as the second it begins in (UTC). */
-const Day = Schema.String.check(
-  Schema.makeFilter((typed) =>
-    /^\d{4}-\d\d-\d\d$/.test(typed) && !Number.isNaN(Date.parse(typed))
-      ? undefined
-      : "a day such as 2026-01-31"
-  )
-).pipe(
-  Schema.decodeTo(
-    Schema.Int,
-    SchemaTransformation.transform({
-      decode: (typed: string) => Math.max(0, Date.parse(typed) / 1000),
-      encode: day
-    })
-  )
 )
 
 const chats = Command.make(
@@ -59,7 +41,7 @@ const following = Command.make(
       row: ({ lastError, lastMessage, since, source, takenAt, title }) => ({
         chat: String(source),
         title,
-        since: day(since),
+        since: dayOf(since),
         "last message": String(lastMessage),
         taken: takenAt === undefined ? "" : new Date(takenAt).toISOString().slice(0, 19).replace("T", " "),
         error: lastError ?? ""
@@ -81,7 +63,7 @@ const follow = Command.make(
   Effect.fnUntraced(function* ({ chat, since, ...params }) {
     const payload = { chat, ...(Option.isNone(since) ? {} : { since: since.value }) }
     const followed = yield* ask((client) => client.follows.follow({ params, payload }))
-    yield* show(followed, `${followed.title} becomes notes from ${day(followed.since)} on`)
+    yield* show(followed, `${followed.title} becomes notes from ${dayOf(followed.since)} on`)
   })
 ).pipe(Command.withDescription("Make notes of Saved Messages, a channel or a group of an account"))
 

@@ -4,9 +4,11 @@
  * once: its data is a token of `Callbacks`.
  */
 import { Duration, Option, Schema } from "effect"
+import { ChatName } from "../domain/ChatName.ts"
 import { NoteId, RevisionNumber, UserId } from "../domain/Ids.ts"
 import type { Button } from "../telegram/BotPort.ts"
 import type { Bound, CallbackError, Grant } from "../telegram/Callbacks.ts"
+import type { Source } from "../telegram/UserClient.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
 
@@ -18,6 +20,21 @@ export const doneButton = (user: UserContext): Button => ({
 export const openButton = (user: UserContext, note: NoteId): Button => ({
   text: texts[user.language].open,
   data: `open:${user.sender}:${note}`
+})
+
+/** Chooses a chat of theirs, or ends that. `from`: where the page of the list begins it stands on. */
+export const followButton = (
+  user: UserContext,
+  chat: { readonly chat: Source; readonly title: string; readonly followed: boolean; readonly from: number }
+): Button => ({
+  text: chat.followed ? `✅ ${chat.title}` : chat.title,
+  data: `${chat.followed ? "unfollow" : "follow"}:${user.sender}:${chat.chat}:${chat.from}`
+})
+
+/** Turns to the page of that list that begins there. */
+export const chatsButton = (user: UserContext, text: string, from: number): Button => ({
+  text,
+  data: `chats:${user.sender}:${from}`
 })
 
 /** Who presses, or may press. */
@@ -76,19 +93,39 @@ export const stopButton = (user: UserContext, token: string): Button => ({
 export type Press =
   | { readonly _tag: "Done"; readonly owner: number }
   | { readonly _tag: "Open"; readonly owner: number; readonly note: NoteId }
+  | {
+      readonly _tag: "Follow"
+      readonly owner: number
+      readonly kind: "follow" | "unfollow"
+      readonly chat: ChatName
+      readonly from: number
+    }
+  | { readonly _tag: "Chats"; readonly owner: number; readonly from: number }
   /** `token`: the callback's. */
   | { readonly _tag: "Undo" | "Stop"; readonly token: string }
 
 const noteOf = Schema.decodeUnknownOption(NoteId)
+const chatOf = Schema.decodeUnknownOption(ChatName)
 
 /** `None`: the data of no button of ours. */
 export const pressOf = (data: string): Option.Option<Press> => {
-  const [kind, subject = "", argument] = data.split(":")
+  const [kind, subject = "", argument, from] = data.split(":")
   switch (kind) {
     case "done":
       return Option.some({ _tag: "Done", owner: Number(subject) })
     case "open":
       return Option.map(noteOf(argument), (note) => ({ _tag: "Open", owner: Number(subject), note }))
+    case "follow":
+    case "unfollow":
+      return Option.map(chatOf(argument), (chat) => ({
+        _tag: "Follow",
+        owner: Number(subject),
+        kind,
+        chat,
+        from: Number(from) || 0
+      }))
+    case "chats":
+      return Option.some({ _tag: "Chats", owner: Number(subject), from: Number(argument) || 0 })
     case "undo":
       return Option.some({ _tag: "Undo", token: subject })
     case "stop":

@@ -282,9 +282,11 @@ const make = Effect.gen(function* () {
       const { name } = message.sender
       const argument = call.argument.text
       const request = { user, updateId, name, date: message.date * 1000, pending, role, argument }
-      if (command.beforehand) yield* Effect.provideContext(command.beforehand(request), services)
+      const found = command.beforehand
+        ? yield* Effect.provideContext(command.beforehand(request), services)
+        : []
       const sayings = command.run(request).pipe(
-        Effect.map((contents) => contents.map((content) => ({ content }))),
+        Effect.map((contents) => [...found, ...contents].map((content) => ({ content }))),
         Effect.provideContext(services)
       )
       yield* answer(user, updateId, "command", sayings)

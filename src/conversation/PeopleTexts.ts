@@ -8,8 +8,6 @@ export interface PeopleTexts {
   readonly readersLook: FormattedText
   /** To somebody whose role is too low for a command. */
   readonly takes: (least: Role) => FormattedText
-  /** The same, on a button. */
-  readonly notForReaders: string
   readonly startReader: (name: string) => FormattedText
   readonly invite: (invite: {
     readonly link: string
@@ -32,7 +30,6 @@ const en: PeopleTexts = {
   ),
   takes: (least) =>
     plain(least === "owner" ? "Only owners may do that." : "You may read the notes here, not change them."),
-  notForReaders: "You may read the notes here, not change them",
   startReader: (name) =>
     compose(
       bold(`Hello, ${name}!`),
@@ -73,7 +70,6 @@ const ru: PeopleTexts = {
     plain(
       least === "owner" ? "Это могут только владельцы." : "Здесь вы можете читать заметки, но не менять их."
     ),
-  notForReaders: "Вы можете читать заметки, но не менять их",
   startReader: (name) =>
     compose(
       bold(`Здравствуйте, ${name}!`),

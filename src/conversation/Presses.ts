@@ -6,10 +6,11 @@ import { Clock, Effect, Option, Ref } from "effect"
 import type { SqlError } from "effect/sql"
 import type { MessageId } from "../domain/Ids.ts"
 import type { IncomingUpdate } from "../domain/IncomingMessage.ts"
-import { mayAs } from "../domain/Role.ts"
+import { mayAs, type Role } from "../domain/Role.ts"
 import { KnowledgeBase } from "../knowledge/KnowledgeBase.ts"
+import type { ChatFollows } from "../session/ChatFollows.ts"
+import type { KnownAccounts } from "../session/KnownAccounts.ts"
 import type { AlreadyHandled } from "../store/HandledUpdates.ts"
-
 import type { OutgoingContent } from "../telegram/BotPort.ts"
 import { type CallbackError, Callbacks, type Redeemed } from "../telegram/Callbacks.ts"
 import type { OutboxAction } from "../telegram/Outbox.ts"
@@ -17,6 +18,7 @@ import { Permission } from "../telegram/Permission.ts"
 import { Streaming } from "../telegram/Streaming.ts"
 import type { Saying } from "./Answers.ts"
 import { boundTo, type Press, pressOf, refusalText, takingOf } from "./Buttons.ts"
+import { chatMenu, choose } from "./ChatChoice.ts"
 import { undoRevision } from "./commands/undo.ts"
 import { noteSaying } from "./NoteView.ts"
 import { peopleTexts } from "./PeopleTexts.ts"
@@ -37,6 +39,25 @@ interface Acting {
 
 const nothing = Effect.succeed<ReadonlyArray<Saying>>([])
 
+/** The message the button stands under becomes the answer, where Telegram still tells which it is. */
+const editing =
+  (message: MessageId | undefined) =>
+  (content: OutgoingContent): OutboxAction =>
+    message === undefined ? { _tag: "Send", content } : { _tag: "Edit", message, content }
+
+/** Who may press it. */
+const leastFor = (press: Press | undefined): Role => {
+  switch (press?._tag) {
+    case "Undo":
+      return "member"
+    case "Chats":
+    case "Follow":
+      return "owner"
+    default:
+      return "reader"
+  }
+}
+
 const isCallbackError = (error: CallbackError | SqlError.SqlError): error is CallbackError =>
   error._tag !== "SqlError"
 
@@ -45,7 +66,7 @@ export const makePresses = Effect.gen(function* () {
   const knowledge = yield* KnowledgeBase
   const permission = yield* Permission
   const streaming = yield* Streaming
-  const services = yield* Effect.context<Callbacks | KnowledgeBase>()
+  const services = yield* Effect.context<Callbacks | ChatFollows | KnowledgeBase | KnownAccounts>()
 
   const open = (user: UserContext, { note }: Extract<Press, { _tag: "Open" }>) =>
     knowledge.note(user.knowledgeBase, note).pipe(
@@ -97,13 +118,23 @@ export const makePresses = Effect.gen(function* () {
               Effect.provideContext(services)
             )
         }),
-      {
-        first: (content) =>
-          message === undefined ? { _tag: "Send", content } : { _tag: "Edit", message, content }
-      }
+      { first: editing(message) }
     )
     if (taken) yield* acting.toast()
   })
+
+  /** The list they pressed in is edited to how it is then. */
+  const chooseChats = Effect.fnUntraced(function* (
+    user: UserContext,
+    press: Extract<Press, { readonly _tag: "Chats" | "Follow" }>,
+    message: MessageId | undefined,
+    acting: Acting
+  ) {
+    const said = press._tag === "Follow" ? yield* choose(user, press.kind, press) : undefined
+    const menu = yield* chatMenu(user, press.from)
+    yield* acting.answer(Effect.succeed([{ content: menu }]), editing(message))
+    yield* acting.toast(said?.text)
+  }, Effect.provideContext(services))
 
   /** Not after the answer that is made: it is what the press ends. */
   const stop = Effect.fnUntraced(function* (user: UserContext, token: string, acting: Acting) {
@@ -128,9 +159,12 @@ export const makePresses = Effect.gen(function* () {
     const words = texts[user.language]
     const press = Option.getOrUndefined(pressOf(update.data))
     const role = Option.getOrUndefined(yield* permission.role(user, user.sender))
-    if (!mayAs(role, press?._tag === "Undo" ? "member" : "reader")) {
+    const least = leastFor(press)
+    if (!mayAs(role, least)) {
       yield* acting.answer(nothing)
-      return yield* acting.toast(role === undefined ? undefined : peopleTexts[user.language].notForReaders)
+      return yield* acting.toast(
+        role === undefined ? undefined : peopleTexts[user.language].takes(least).text
+      )
     }
     switch (press?._tag) {
       case undefined:
@@ -143,6 +177,13 @@ export const makePresses = Effect.gen(function* () {
         if (!isTheirs) return yield* acting.toast(words.notYours)
         if (press._tag === "Open") return yield* acting.toast()
         return yield* acting.toast(pending > 0 ? words.savingNow : words.nothingOpen.text)
+      }
+      case "Chats":
+      case "Follow": {
+        if (press.owner === user.sender)
+          return yield* chooseChats(user, press, update.message?.messageId, acting)
+        yield* acting.answer(nothing)
+        return yield* acting.toast(words.notYours)
       }
       case "Undo":
         return yield* undo(user, press.token, update, acting)

@@ -60,7 +60,9 @@ export const commandNames = [
   "undo",
   "recent",
   "invite",
-  "login"
+  "login",
+  "follow",
+  "unfollow"
 ] as const
 export type CommandName = (typeof commandNames)[number]
 
@@ -118,7 +120,8 @@ const en: Texts = {
       "category, all of them are its tags. Edit a message and its note follows.",
     "\n\n/done — save what is being collected at once\n/note text — save one text as a note by itself\n" +
       "/recent — the latest notes\n/undo — take the last change back\n/status — what is going on\n" +
-      "/invite — let somebody in\n/login — log your own account in, for owners\n/help — this text"
+      "/invite — let somebody in\n/login — log your own account in, for owners\n" +
+      "/follow — choose which of its chats become notes, /unfollow — end that, for owners\n/help — this text"
   ),
   noteMode: plain(
     "All you send me becomes notes. To save one text by itself, at once: /note followed by the text."
@@ -172,7 +175,9 @@ const en: Texts = {
     undo: "Take the last change back",
     recent: "The latest notes",
     invite: "Let somebody in (owners)",
-    login: "Log your own account in (owners)"
+    login: "Log your own account in (owners)",
+    follow: "Choose which of your chats become notes (owners)",
+    unfollow: "Make no more notes of a chat (owners)"
   }
 }
 
@@ -212,7 +217,9 @@ const ru: Texts = {
       "категория, все вместе — её метки. Исправьте сообщение, и заметка исправится.",
     "\n\n/done — сохранить собираемое сразу\n/note текст — сохранить один текст отдельной заметкой\n" +
       "/recent — последние заметки\n/undo — отменить последнее изменение\n/status — что происходит\n" +
-      "/invite — пригласить\n/login — войти в свой аккаунт, для владельцев\n/help — этот текст"
+      "/invite — пригласить\n/login — войти в свой аккаунт, для владельцев\n" +
+      "/follow — выбрать, какие его чаты становятся заметками, /unfollow — перестать, для владельцев\n" +
+      "/help — этот текст"
   ),
   noteMode: plain(
     "Всё, что вы присылаете, становится заметками. Чтобы сразу сохранить один текст отдельно: /note и текст."
@@ -259,7 +266,9 @@ const ru: Texts = {
     undo: "Отменить последнее изменение",
     recent: "Последние заметки",
     invite: "Пригласить (для владельцев)",
-    login: "Войти в свой аккаунт (для владельцев)"
+    login: "Войти в свой аккаунт (для владельцев)",
+    follow: "Выбрать чаты, которые становятся заметками (для владельцев)",
+    unfollow: "Больше не делать заметок из чата (для владельцев)"
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, type Scope, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { NoteCreation } from "../../src/assistant/NoteCreation.ts"
 import { stopButton, stopGrant } from "../../src/conversation/Buttons.ts"
 import * as Conversation from "../../src/conversation/Conversation.ts"
@@ -11,15 +11,19 @@ import { userContext } from "../../src/conversation/UserContext.ts"
 import { windowRules } from "../../src/conversation/Window.ts"
 import { type FormattedText, plain } from "../../src/domain/FormattedText.ts"
 import { BotId, ChatId } from "../../src/domain/Ids.ts"
+import type { Role } from "../../src/domain/Role.ts"
 import { Blobs } from "../../src/knowledge/Blobs.ts"
 import { KnowledgeBase } from "../../src/knowledge/KnowledgeBase.ts"
 import { Lease } from "../../src/lock/Locks.ts"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
+import { ChatFollows } from "../../src/session/ChatFollows.ts"
+import { KnownAccounts } from "../../src/session/KnownAccounts.ts"
 import { LoginLinks } from "../../src/session/LoginLinks.ts"
 import { Directory } from "../../src/store/Directory.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
 import { Shutdown } from "../../src/store/Shutdown.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
+import { BotPort } from "../../src/telegram/BotPort.ts"
 import { Callbacks } from "../../src/telegram/Callbacks.ts"
 import { Chats } from "../../src/telegram/Chats.ts"
 import { Intake } from "../../src/telegram/Intake.ts"
@@ -34,6 +38,9 @@ import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { bot, layer as emulated, person } from "../telegram/support/EmulatedBot.ts"
 
+/** Of people who are more than members. */
+const roles = new Map<number, Role>()
+
 /** From the poll to the answer, all but notes. */
 const layer = Layer.merge(
   Inbox.layer,
@@ -46,10 +53,12 @@ const layer = Layer.merge(
     Layer.mock(KnowledgeBase, {}),
     Layer.mock(Invites, {}),
     Layer.mock(LoginLinks, {}),
+    Layer.mock(ChatFollows, {}),
+    Layer.mock(KnownAccounts, {}),
     Layer.mock(Limits, { over: () => Effect.succeed(new Set()) }),
     Layer.mock(Permission, {
       admit: () => Effect.succeed({ _tag: "Admitted", role: "member", holdsCode: false }),
-      role: () => Effect.succeedSome("member")
+      role: (_key, user) => Effect.sync(() => Option.some(roles.get(user) ?? "member"))
     }),
     Layer.succeed(ConversationSettings, {
       rules: windowRules({ quiet: "1 minute", max: "5 minutes" }),
@@ -216,6 +225,23 @@ describe("an answer on its way", () => {
       assert.strictEqual(yield* answers, 0)
       yield* press(2, now)
       assert.strictEqual(yield* answers, 1)
+    })
+  )
+
+  live(
+    "chooses nobody's chats but for an owner, and those of another not even for one",
+    Effect.gen(function* () {
+      const { emulator, ann, bob, asked } = yield* started
+      const pressed = Effect.fnUntraced(function* (data: string) {
+        const content = { _tag: "Text", text: plain("a list"), buttons: [[{ text: "News", data }]] } as const
+        yield* BotPort.use(({ send }) => send(asked(ann).address, content))
+        const [message] = yield* emulator.messages({ chat: ann })
+        return (yield* emulator.press({ chat: ann, messageId: message!.id, data })).text
+      })
+      assert.strictEqual(yield* pressed(`follow:${ann}:saved:0`), "Only owners may do that.")
+      roles.set(ann, "owner")
+      assert.strictEqual(yield* pressed(`follow:${bob}:saved:0`), "This button belongs to somebody else")
+      assert.strictEqual(yield* pressed(`chats:${bob}:0`), "This button belongs to somebody else")
     })
   )
 

@@ -149,7 +149,19 @@ layer(Assistant.layer({ env: environment }), { excludeTestServices: true, timeou
             const menu = yield* commands({ user: ann.id })
             assert.deepStrictEqual(
               menu.map(({ command }) => command),
-              ["start", "help", "note", "done", "status", "undo", "recent", "invite", "login"]
+              [
+                "start",
+                "help",
+                "note",
+                "done",
+                "status",
+                "undo",
+                "recent",
+                "invite",
+                "login",
+                "follow",
+                "unfollow"
+              ]
             )
           }),
         together

@@ -4,6 +4,8 @@ import type { SqlError } from "effect/sql"
 import type { UpdateId } from "../../domain/Ids.ts"
 import type { Role } from "../../domain/Role.ts"
 import type { KnowledgeBase } from "../../knowledge/KnowledgeBase.ts"
+import type { ChatFollows } from "../../session/ChatFollows.ts"
+import type { KnownAccounts } from "../../session/KnownAccounts.ts"
 import type { LoginLinks } from "../../session/LoginLinks.ts"
 import type { BotPort, BotPortError, OutgoingContent } from "../../telegram/BotPort.ts"
 import type { Callbacks } from "../../telegram/Callbacks.ts"
@@ -27,19 +29,27 @@ export interface CommandRequest {
   readonly argument: string
 }
 
-export type CommandServices = BotPort | Callbacks | Invites | KnowledgeBase | LoginLinks | Permission
+export type CommandServices =
+  | BotPort
+  | Callbacks
+  | ChatFollows
+  | Invites
+  | KnowledgeBase
+  | KnownAccounts
+  | LoginLinks
+  | Permission
 
 export interface Command {
   readonly name: CommandName
   /** Who may give it. */
   readonly least: Role
   /**
-   * Runs before that transaction: says at once what no row may keep. When it is not known whether the command was
-   * handled, it runs again.
+   * Runs before that transaction: asks elsewhere what takes time, or says at once what no row may keep. What it gives is
+   * answered before what `run` does. When it is not known whether the command was handled, it runs again.
    */
   readonly beforehand?: (
     request: CommandRequest
-  ) => Effect.Effect<void, SqlError.SqlError | BotPortError, CommandServices>
+  ) => Effect.Effect<ReadonlyArray<OutgoingContent>, SqlError.SqlError | BotPortError, CommandServices>
   /** Runs in the transaction that marks the command as handled; the answers are sent when it commits. */
   readonly run: (
     request: CommandRequest

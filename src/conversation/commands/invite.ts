@@ -42,7 +42,7 @@ export const invite: Command = {
   least: "owner",
   beforehand: Effect.fn("command.invite")(function* (request) {
     const { invitation } = yield* asked(request)
-    if (invitation === undefined) return
+    if (invitation === undefined) return []
     const { user, updateId } = request
     const port = yield* BotPort
     const { username } = yield* port.identity(user)
@@ -57,6 +57,7 @@ export const invite: Command = {
       days
     })
     yield* port.send(user.address, { _tag: "Text", text, linkPreview: false })
+    return []
   }),
   run: (request) =>
     Effect.map(asked(request), ({ refusal }) =>

@@ -13,7 +13,7 @@ export const login: Command = {
   // Whoever runs the assistant has the account that is logged in.
   least: "owner",
   beforehand: Effect.fn("command.login")(function* (request) {
-    if (!isPrivate(request)) return
+    if (!isPrivate(request)) return []
     const { user } = request
     const words = loginTexts[user.language]
     const minutes = Duration.toMinutes(linkLifetime)
@@ -29,6 +29,7 @@ export const login: Command = {
       })
     )
     yield* (yield* BotPort).send(user.address, { _tag: "Text", text, linkPreview: false })
+    return []
   }),
   run: (request) => {
     const text = loginTexts[request.user.language].inPrivate
