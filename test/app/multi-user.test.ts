@@ -172,5 +172,5 @@ it.live(
       assert.strictEqual(yield* notesOf(other), written[1])
       assert.strictEqual(yield* notesOf(third), written[2])
     }).pipe(Effect.provide(world)),
-  180_000
+  400_000
 )

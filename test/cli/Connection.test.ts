@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from "node:http"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { start, temporaryDirectory } from "../support/Application.ts"
+import { eventually, start, temporaryDirectory } from "../support/Application.ts"
 import { command } from "../support/cli.ts"
 import { freePort } from "../support/freePort.ts"
 
@@ -33,11 +33,17 @@ describe("a command", () => {
       assert.strictEqual(readFileSync(file, "utf8"), `${application.url}\n`)
       assert.strictEqual(statSync(file).mode & 0o777, 0o600)
 
-      const found = yield* command({ dataDir }, "tasks")
-      assert.deepInclude(found, { code: 0, err: "" })
-      assert.match(
-        found.out,
-        /^ID +STATUS +SINCE +RESTARTS +DESCRIPTION\n(.*\n)*poller\/default\/default +running/
+      let shown = ""
+      yield* eventually(
+        "its bot's poller is shown to run",
+        Effect.map(command({ dataDir }, "tasks"), ({ code, err, out }) => {
+          assert.deepInclude({ code, err }, { code: 0, err: "" })
+          shown = out
+          return /^ID +STATUS +SINCE +RESTARTS +DESCRIPTION\n(.*\n)*poller\/default\/default +running/.test(
+            out
+          )
+        }),
+        { detail: () => shown }
       )
       const json = JSON.parse((yield* command({ dataDir }, "tasks", "default", "--json")).out)
       assert.isTrue(json.some(({ id }: { readonly id: string }) => id === "poller/default/default"))

@@ -145,7 +145,7 @@ it.live(
         assert.notInclude(application.output(), secret)
       }
     }).pipe(Effect.provide(emulatorLayer())),
-  300_000
+  600_000
 )
 
 it.live(
@@ -212,5 +212,5 @@ it.live(
 
       done("may not use the bots of default any more", yield* zapiska(`user remove default ${igor.id}`))
     }).pipe(Effect.provide(emulatorLayer())),
-  300_000
+  600_000
 )

@@ -52,7 +52,7 @@ const until = (wanted: string) =>
   Effect.repeat(call("GET", "/api/tenants/default/sessions/mine"), {
     schedule: Schedule.spaced("50 millis"),
     until: ({ body }) => body.session.state === wanted
-  }).pipe(Effect.timeout("60 seconds"))
+  }).pipe(Effect.timeout("90 seconds"))
 
 /** Somebody scans the picture that the command has drawn. */
 const scanned = (telegram: FakeTelegram, account: number, printed: ReadonlyArray<string>) =>
@@ -136,7 +136,7 @@ it.live(
       for (const secret of [bob.password, apiHash, adminToken]) assert.notInclude(printed.join("\n"), secret)
     }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
   },
-  120_000
+  400_000
 )
 
 it.live(
@@ -166,5 +166,5 @@ it.live(
       assert.strictEqual(telegram.valid(), 0)
     }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
   },
-  120_000
+  400_000
 )

@@ -7,6 +7,6 @@ describe("killed with -9 during a broadcast", () => {
   it.live(
     "every row ends, and Telegram's journal agrees with it",
     () => Effect.flatMap(chosenSeed, (seed) => prove({ seed, rows: 300, chats: 60, kills: 4 })),
-    180_000
+    600_000
   )
 })

@@ -2,6 +2,7 @@
  * A broadcast through the whole assistant, killed with -9 again and again while it sends, on a database and a
  * Telegram with strict limits that outlive it.
  */
+import { PgConnection } from "@effect/sql-pg"
 import { assert } from "@effect/vitest"
 import { Clock, Console, Context, Effect, Layer, Random } from "effect"
 import { Address } from "../../src/domain/Address.ts"
@@ -35,7 +36,7 @@ export interface Broadcast {
 }
 
 /** Milliseconds until a busy process has read an answer. */
-const underway = 500
+const underway = 1_500
 
 /** The places between a claim and its mark. */
 const failpoints = ["claimed", "sent", "settled"] as const
@@ -113,11 +114,36 @@ const play = Effect.fnUntraced(function* (broadcast: Broadcast) {
   const killed = new Map<number, number>()
   const problems: Array<string> = []
 
+  /** The rows it was sending, once what it had begun to commit is committed or not. */
+  const decided = Effect.gen(function* () {
+    const connection = yield* PgConnection.make((yield* TestDatabase).superuser)
+    const working = Effect.map(
+      connection.queryValues(
+        `SELECT count(*)::int FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`
+      ),
+      ([row]) => Number(row![0])
+    )
+    let last: string | undefined
+    let rows: ReadonlyArray<Row> = []
+    yield* eventually(
+      "what it was committing is decided",
+      Effect.gen(function* () {
+        yield* Effect.sleep("100 millis")
+        if ((yield* working) > 0) return false
+        rows = yield* ask<Row>("state = 'sending'")
+        const now = JSON.stringify(rows)
+        const same = now === last
+        last = now
+        return same
+      })
+    )
+    return rows
+  }).pipe(Effect.scoped)
+
   const fallen = Effect.gen(function* () {
     endings.push({ at: yield* Clock.currentTimeMillis, how: "killed" })
-    // What it had begun to commit is committed or not by then.
-    yield* Effect.sleep("100 millis")
-    for (const { id } of yield* ask<Row>("state = 'sending'")) killed.set(id, (killed.get(id) ?? 0) + 1)
+    for (const { id } of yield* decided) killed.set(id, (killed.get(id) ?? 0) + 1)
     if ((yield* open) === 0) problems.push(`kill ${endings.length} came after the broadcast`)
     yield* read
   })

@@ -1,3 +1,3 @@
 import { delivered } from "./Campaigns.ts"
 
-delivered({ updates: 120, places: 10, ends: 1, notes: 12, minutes: 5 })
+delivered({ updates: 120, places: 10, ends: 1, notes: 12, minutes: 10 })

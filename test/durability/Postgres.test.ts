@@ -1,3 +1,3 @@
 import { postgresKilled } from "./Campaigns.ts"
 
-postgresKilled({ updates: 160, places: 10, ends: 5, notes: 15, minutes: 5 })
+postgresKilled({ updates: 160, places: 10, ends: 5, notes: 15, minutes: 10 })

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Random } from "effect"
+import { Console, Duration, Effect, Random } from "effect"
 import { BotApiEmulator } from "../../src/sandbox/Control.ts"
-import { type Application, launch, ready, temporaryDirectory } from "../support/Application.ts"
+import { type Application, eventually, launch, ready, temporaryDirectory } from "../support/Application.ts"
 import { emulatorLayer } from "../support/emulator.ts"
 import { chosenSeed } from "./Harness.ts"
 import { atRest, inspect } from "./Inspect.ts"
-import { environment } from "./Lives.ts"
+import { environment, exitLimit } from "./Lives.ts"
 import { marker, type Told } from "./Story.ts"
 
 /** What the page does for a person; undefined when the answer never came. */
@@ -62,6 +62,7 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
         const dataDir = yield* temporaryDirectory
         const acknowledged: Array<string> = []
         let next = 0
+        let slowestStart = 0
         const chatter = (application: Application) =>
           Effect.forever(
             Effect.gen(function* () {
@@ -79,11 +80,18 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
           Effect.scoped(
             Effect.gen(function* () {
               const application = yield* launch({ dataDir, env: environment })
-              yield* ready(application)
+              const [start] = yield* Effect.timed(ready(application))
+              slowestStart = Math.max(slowestStart, Duration.toMillis(start))
               for (const id of persons) yield* act(application, "createUser", { id, firstName: `P${id}` })
+              const before = acknowledged.length
+              const enough = eventually(
+                "something is said",
+                Effect.sync(() => acknowledged.length > before + 12),
+                { detail: application.output }
+              )
               yield* Effect.raceFirst(
                 chatter(application),
-                Effect.delay(Effect.void, yield* Random.nextIntBetween(500, 2500))
+                Effect.delay(enough, yield* Random.nextIntBetween(500, 2500))
               )
               yield* ending(application)
             })
@@ -96,7 +104,8 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
               const left = yield* atRest(dataDir, pendingIn(dataDir), { pictures: () => new Set() })
               assert.isUndefined(left, `seed ${seed}: ${application.output().slice(-2000)}`)
               const { millis } = yield* application.signal("SIGTERM")
-              assert.isBelow(millis, 5000)
+              // A machine on which even a start takes longer is too busy to tell.
+              assert.isBelow(millis, Math.max(exitLimit, slowestStart))
             })
           )
         }).pipe(Random.withSeed(seed))
@@ -114,6 +123,6 @@ describe("the sandbox, killed with -9 together with its Telegram", () => {
           assert.deepStrictEqual(problems, [], `seed ${seed}`)
         }).pipe(Effect.provide(emulatorLayer({ file: sandboxFile(dataDir) })))
       }),
-    300_000
+    600_000
   )
 })

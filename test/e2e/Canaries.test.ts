@@ -184,7 +184,7 @@ it.live(
       assert.deepStrictEqual(found(places, secrets), [])
       assert.isAbove(code.length, 10)
     }).pipe(Effect.scoped, Effect.provide(emulatorLayer())),
-  180_000
+  400_000
 )
 
 it.live(
@@ -215,5 +215,5 @@ it.live(
       yield* tell({ TELEGRAM_BOT_TOKEN: `12:${password}` }, /TELEGRAM_BOT_TOKEN/)
       yield* tell({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}/0` }, /Redis/)
     }).pipe(Effect.scoped, Effect.provide(emulatorLayer())),
-  180_000
+  400_000
 )

@@ -59,7 +59,16 @@ it.live(
       )
       assert.strictEqual(yield* login("/code", "POST", { code: "54321" }), "Authorized")
 
-      yield* say(ada, "/follow")
+      // That the account is logged in is heard of a moment later.
+      yield* eventually(
+        "the account is known to the bot",
+        Effect.andThen(
+          say(ada, "/follow"),
+          Effect.map(Effect.delay(answers(ada.id), "500 millis"), (all) =>
+            all.some(({ text }) => /^Which of your chats/.test(text))
+          )
+        )
+      )
       const menu = yield* answered(ada.id, /^Which of your chats become notes/)
       assert.include(
         menu.buttons.flat().map(({ text }) => text),

@@ -213,7 +213,7 @@ describe("following", () => {
         yield* noted(person.id, [shopping, milk, ...scans, thought, last])
         yield* noted(newsChat, [story, another, live, gap])
       }).pipe(Effect.provide(layer)),
-    400_000
+    900_000
   )
 
   it.live(
@@ -248,7 +248,7 @@ describe("following", () => {
           posts.length + 2
         )
       }).pipe(Effect.provide(layer)),
-    300_000
+    600_000
   )
 
   it.live(
@@ -299,6 +299,6 @@ describe("following", () => {
         const got = createHash("sha256").update(yield* gitBytes("show", `HEAD:${path}`))
         assert.strictEqual(got.digest("hex"), expected.digest("hex"))
       }).pipe(Effect.provide(layer)),
-    240_000
+    600_000
   )
 })

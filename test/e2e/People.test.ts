@@ -16,6 +16,7 @@ import {
   say
 } from "../support/Assistant.ts"
 import { claimed, owner } from "../support/claimed.ts"
+import { command } from "../support/cli.ts"
 
 const linkTo = (username: string) => new RegExp(`https://t\\.me/${username}\\?start=([\\w-]+)`)
 
@@ -82,7 +83,11 @@ it.live(
 
 it.live("a reader looks at notes and is kindly refused what would change them; as a member they may", () =>
   Effect.gen(function* () {
-    const { notes } = yield* Assistant
+    const { dataDir, notes } = yield* Assistant
+    const becomes = (person: User, role: string) =>
+      Effect.map(command({ dataDir }, "user", "role", "default", String(person.id), role), ({ code, err }) =>
+        assert.strictEqual(code, 0, err)
+      )
     const ann = yield* owner
     yield* say(ann, "The plan #work", "/done")
     yield* noteSaved(ann.id)
@@ -109,9 +114,7 @@ it.live("a reader looks at notes and is kindly refused what would change them; a
     )
     assert.deepStrictEqual(yield* notes(bob.id), [])
 
-    // What the admin API does, and says to every replica.
-    yield* query(`UPDATE zapiska.members SET role = 'member' WHERE user_id = ${bob.id}`)
-    yield* query("SELECT pg_notify('zapiska_people', 'default')")
+    yield* becomes(bob, "member")
     yield* say(bob, "Now I may", "/done")
     const note = yield* noteSaved(bob.id)
     assert.include(note.body, "Now I may")
@@ -120,8 +123,7 @@ it.live("a reader looks at notes and is kindly refused what would change them; a
     // Written while they were a member, saved when they are none any more: not saved.
     yield* say(bob, "Too late")
     yield* answered(bob.id, /^✍️ Collecting/u)
-    yield* query(`UPDATE zapiska.members SET role = 'reader' WHERE user_id = ${bob.id}`)
-    yield* query("SELECT pg_notify('zapiska_people', 'default')")
+    yield* becomes(bob, "reader")
     yield* say(bob, "/done")
     yield* answered(bob.id, /^You may read the notes here, not add to them/, { times: 2 })
     assert.lengthOf(yield* notes(bob.id), 1)

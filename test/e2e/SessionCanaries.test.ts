@@ -315,5 +315,5 @@ it.live(
       }
       assert.deepStrictEqual(found(places, secrets), [])
     }).pipe(Effect.scoped, Effect.provide(layer)),
-  240_000
+  600_000
 )

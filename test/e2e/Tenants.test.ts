@@ -85,7 +85,7 @@ it.live(
       ])
       assert.notInclude(application.output(), token.split(":")[1]!)
     }).pipe(Effect.provide(world)),
-  120_000
+  300_000
 )
 
 /** No process holds a poll open for it: what is sent waits. */

@@ -33,7 +33,7 @@ it.live("one trace follows an update through storage, window, note and answer; i
       "the note is announced",
       Effect.map(emulator.messages({ chat: ann.id }), (all) => all.some((one) => one.text?.includes("Saved")))
     )
-    yield* Effect.sleep("300 millis")
+    // What has not ended yet ends with the process.
     yield* application.signal("SIGTERM")
     const spans = spansIn(bodiesAt(received, "/v1/traces"))
     const trace = spans.find(({ name }) => name === "NoteCreation.create")?.traceId

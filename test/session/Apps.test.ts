@@ -154,7 +154,7 @@ it.live("a bot that is added while its tenant is removed: there is no such tenan
       .query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
       .pipe(
         Effect.repeat({ until: ({ rows }) => rows.length > 0, schedule: Schedule.spaced("10 millis") }),
-        Effect.timeout("10 seconds")
+        Effect.timeout("90 seconds")
       )
     yield* Deferred.succeed(committing, undefined)
     assert.strictEqual((yield* Fiber.join(adding))._tag, "TenantUnknown")

@@ -190,7 +190,7 @@ it.live(
       )
     }).pipe(Effect.provide(beneath))
   },
-  180_000
+  600_000
 )
 
 it.live("what opens and is no session is set aside as well", () => {

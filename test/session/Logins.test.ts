@@ -1,6 +1,6 @@
 /** How people log their accounts in, against a Telegram of the test's own. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Redacted, Result } from "effect"
+import { Clock, Duration, Effect, Latch, Redacted, Result } from "effect"
 import { UserId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { FloodWait } from "../../src/telegram/UserClient.ts"
@@ -102,7 +102,18 @@ describe("a login by QR", () => {
       yield* manager.cancel(key)
       assert.deepInclude(Result.getOrThrow(Result.flip(yield* ended)), { _tag: "LoginCancelled" })
       assert.strictEqual((yield* Effect.flip(manager.cancel(key)))._tag, "NoLogin")
-      const late = yield* watching(manager.loginByQr(key, { ...by, within: "300 millis" }))
+      const within = Duration.minutes(7)
+      const deadline = yield* Latch.make()
+      const clock = yield* Clock.Clock
+      const ours: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (duration: Duration.Duration) =>
+          Duration.equals(duration, within) ? deadline.await : clock.sleep(duration)
+      })
+      const late = yield* watching(manager.loginByQr(key, { ...by, within })).pipe(
+        Effect.provideService(Clock.Clock, ours)
+      )
+      yield* eventually(state, (now) => now === "PENDING_QR")
+      yield* deadline.open
       assert.deepInclude(Result.getOrThrow(Result.flip(yield* late.ended)), { _tag: "LoginExpired" })
       assert.strictEqual(yield* state, "ABSENT")
       assert.deepStrictEqual(yield* moves, [

@@ -87,13 +87,20 @@ describe("a client", () => {
       yield* added()
       yield* loggedIn(telegram)
       telegram.trouble = new NetworkDown({ method: "connect" })
+      const due = (away: string) =>
+        Effect.flatMap(TenantScope, ({ transaction }) =>
+          transaction(key.tenant, (sql) => sql`UPDATE sessions SET next_try = now() + ${away}::interval`)
+        )
+      const before = yield* Clock.currentTimeMillis
       assert.strictEqual(yield* refusal, "CircuitOpen")
+      const { nextTry } = yield* (yield* SessionManager).status(key)
+      assert.isAbove(nextTry ?? 0, before)
+      // However slow the machine is.
+      yield* due("1 hour")
       const { connected } = telegram
       assert.strictEqual(yield* refusal, "CircuitOpen")
       assert.strictEqual(telegram.connected, connected)
-      const overdue = Effect.flatMap(TenantScope, ({ transaction }) =>
-        transaction(key.tenant, (sql) => sql`UPDATE sessions SET next_try = now() - interval '1 second'`)
-      )
+      const overdue = due("-1 second")
       yield* overdue
       telegram.trouble = new TelegramTrouble({ method: "users.getUsers" })
       assert.strictEqual(yield* refusal, "CircuitOpen")

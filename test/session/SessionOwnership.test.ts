@@ -50,20 +50,16 @@ const test = (
     processes: Effect.Success<ReturnType<typeof two>>
   ) => Effect.Effect<void, unknown, TenantScope | Scope.Scope>
 ) =>
-  it.live(
-    name,
-    () => {
-      const { layer, world } = makeFakeTelegram([ann, bob])
-      return Effect.gen(function* () {
-        const processes = yield* two(layer)
-        yield* added().pipe(Effect.provide(process(layer)))
-        yield* login(processes.one)
-        yield* body(world, processes)
-        assert.strictEqual(world.mostAtOnce, 1)
-      }).pipe(Effect.scoped, Effect.provide(beneath))
-    },
-    60_000
-  )
+  it.live(name, () => {
+    const { layer, world } = makeFakeTelegram([ann, bob])
+    return Effect.gen(function* () {
+      const processes = yield* two(layer)
+      yield* added().pipe(Effect.provide(process(layer)))
+      yield* login(processes.one)
+      yield* body(world, processes)
+      assert.strictEqual(world.mostAtOnce, 1)
+    }).pipe(Effect.scoped, Effect.provide(beneath))
+  })
 
 test("one process has the client, the other is told who, and has it when that process ends", (_, {
   end,

@@ -58,7 +58,7 @@ const accounts = (holds: (all: ReadonlyMap<string, BotAccount>) => boolean) =>
       Stream.map((all) => new Map(all.map((one) => [botName(one), one] as const))),
       Stream.filter(holds),
       Stream.runHead,
-      Effect.timeout("40 seconds")
+      Effect.timeout("90 seconds")
     )
     return Option.getOrThrow(found)
   })

@@ -146,7 +146,7 @@ const makeWorld = Effect.fnUntraced(function* (
 })
 
 const test = <E>(name: string, body: Effect.Effect<void, E, Scope.Scope>) =>
-  it.live(name, () => body.pipe(Effect.scoped, Effect.provide(Logger.layer([]))), 120_000)
+  it.live(name, () => body.pipe(Effect.scoped, Effect.provide(Logger.layer([]))))
 
 const gapsOf = (times: ReadonlyArray<number>) => times.map((at, nth) => at - (times[nth - 1] ?? 0))
 

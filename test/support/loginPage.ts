@@ -50,7 +50,7 @@ export const newLink = (session?: { readonly expected?: UserId }) =>
 
 /** The step the page shows. */
 export const step = (page: Page, name: string) =>
-  calling(() => page.locator(`#${name}:not([hidden])`).waitFor({ timeout: 30_000 }))
+  calling(() => page.locator(`#${name}:not([hidden])`).waitFor())
 
 export const begun = Effect.fnUntraced(function* (url: string, options?: BrowserContextOptions) {
   const opened = yield* openAt(url, options)

@@ -11,10 +11,10 @@ export const until = (page: Page, selector: string, text?: string) =>
     page
       .locator(selector, text === undefined ? {} : { hasText: text })
       .first()
-      .waitFor({ timeout: 15_000 })
+      .waitFor()
   )
 export const count = (page: Page, selector: string, wanted: number) =>
-  calling(() => page.waitForFunction(inPage.has, [selector, wanted] as const, { timeout: 15_000 }))
+  calling(() => page.waitForFunction(inPage.has, [selector, wanted] as const))
 export const say = Effect.fnUntraced(function* (page: Page, text: string) {
   yield* calling(() => page.fill("#input", text))
   yield* calling(() => page.press("#input", "Enter"))

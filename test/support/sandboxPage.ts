@@ -160,6 +160,7 @@ export const openAt = Effect.fnUntraced(function* (url: string, options: Browser
     (one) => Effect.promise(() => one.close())
   )
   const page: Page = yield* calling(() => context.newPage())
+  page.setDefaultTimeout(90_000)
   const complaints: Array<string> = []
   page.on("console", (line) => {
     if (line.type() === "error" || line.type() === "warning") complaints.push(line.text())

@@ -147,5 +147,6 @@ it.live(
       )
       // Refusals alone would prove little.
       assert.isAbove(seen.size, asked.length / 2, [...seen].join(", "))
-    }).pipe(Effect.provide(adminApi))
+    }).pipe(Effect.provide(adminApi)),
+  600_000
 )

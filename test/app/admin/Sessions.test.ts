@@ -12,7 +12,7 @@ const shown = (wanted: string) =>
   Effect.repeat(call("GET", `${path}/mine/login`), {
     schedule: Schedule.spaced("20 millis"),
     until: ({ body }) => body?._tag === wanted
-  }).pipe(Effect.timeout("20 seconds"))
+  }).pipe(Effect.timeout("90 seconds"))
 
 it.live("a session is added, logged in, looked at and revoked; nothing secret is ever answered", () => {
   const { layer, world } = makeFakeTelegram([ann, bob])

@@ -18,7 +18,7 @@ const opened = Effect.gen(function* () {
   const { complaints, page } = yield* openAt(url)
   const row = (name: string) => page.locator(`tr[data-session="${name}"]`)
   const sees = (name: string, text: string | RegExp) =>
-    calling(() => row(name).filter({ hasText: text }).waitFor({ timeout: 20_000 }))
+    calling(() => row(name).filter({ hasText: text }).waitFor())
   const enter = Effect.fnUntraced(function* (token: string) {
     yield* calling(() => page.fill("#token", token))
     yield* calling(() => page.press("#token", "Enter"))
