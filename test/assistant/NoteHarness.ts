@@ -124,7 +124,7 @@ export const edit = (one: UnitMember, update: number) =>
 export const saying = (path: string, part: string) =>
   textOf(path).pipe(
     Effect.repeat({ until: (text) => text.includes(part), schedule: Schedule.spaced("100 millis") }),
-    Effect.timeout("20 seconds")
+    Effect.timeout("45 seconds")
   )
 
 export const undo = (outcome: NoteOutcome) =>

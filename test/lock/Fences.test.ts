@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { defaultTenant } from "../../src/domain/Ids.ts"
 import { accept, FenceStale, Fences } from "../../src/lock/Fences.ts"
 import { TenantScope } from "../../src/store/TenantScope.ts"
@@ -61,15 +61,18 @@ it.live(
 it.live("of two owners writing at once the one with the lower fence ends up refused", () =>
   Effect.gen(function* () {
     const scope = yield* TenantScope
-    const write = (fence: number, pause: number) =>
+    const write = (fence: number, after: Effect.Effect<unknown>) =>
       Effect.exit(
         scope.transaction(defaultTenant, (sql) =>
-          Effect.andThen(accept(sql, defaultTenant, "ref/1", fence), Effect.sleep(pause))
+          Effect.andThen(accept(sql, defaultTenant, "ref/1", fence), after)
         )
       )
-    const newer = yield* Effect.forkChild(write(8, 200))
-    yield* Effect.sleep("100 millis")
-    const older = yield* write(7, 0)
+    const accepted = yield* Deferred.make<void>()
+    const newer = yield* Effect.forkChild(
+      write(8, Effect.andThen(Deferred.succeed(accepted, undefined), Effect.sleep("200 millis")))
+    )
+    yield* Deferred.await(accepted)
+    const older = yield* write(7, Effect.void)
     assert.isTrue(Exit.isSuccess(yield* Fiber.join(newer)))
     assert.isTrue(Exit.isFailure(older))
   }).pipe(Effect.provide(world))
@@ -81,24 +84,35 @@ it.live(
     Effect.gen(function* () {
       const scope = yield* TenantScope
       const order: Array<string> = []
-      const write = (name: string, fence: number, pause: number) =>
+      const write = (name: string, fence: number, after: Effect.Effect<unknown> = Effect.void) =>
         scope.transaction(defaultTenant, (sql) =>
           Effect.gen(function* () {
             yield* accept(sql, defaultTenant, "ref/2", fence)
             order.push(`${name} goes on`)
-            yield* Effect.sleep(pause)
+            yield* after
             order.push(`${name} ends`)
             const [row] = yield* sql<{ readonly wrote: boolean }>`
             SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS wrote`
             return row!.wrote
           })
         )
-      assert.isTrue(yield* write("first", 1, 0))
+      assert.isTrue(yield* write("first", 1))
       order.length = 0
-      const slow = yield* Effect.forkChild(write("slow", 1, 300), { startImmediately: true })
-      yield* Effect.sleep("50 millis")
-      assert.isFalse(yield* write("beside", 1, 0))
-      const newer = yield* Effect.forkChild(write("newer", 2, 0), { startImmediately: true })
+      const accepted = yield* Deferred.make<void>()
+      const letGo = yield* Deferred.make<void>()
+      const slow = yield* Effect.forkChild(
+        write("slow", 1, Effect.andThen(Deferred.succeed(accepted, undefined), Deferred.await(letGo)))
+      )
+      yield* Deferred.await(accepted)
+      assert.isFalse(yield* write("beside", 1))
+      const newer = yield* Effect.forkChild(write("newer", 2))
+      const waits = scope.transaction(
+        defaultTenant,
+        (sql) => sql`SELECT FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      )
+      yield* Effect.repeat(waits, { until: ({ length }) => length > 0 || newer.pollUnsafe() !== undefined })
+      yield* Deferred.succeed(letGo, undefined)
       yield* Fiber.join(slow)
       yield* Fiber.join(newer)
       assert.deepStrictEqual(order, [

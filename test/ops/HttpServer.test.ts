@@ -1,12 +1,13 @@
 import { request } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Metric, type Scope, Stream, Tracer } from "effect"
+import { Deferred, Effect, Exit, Layer, Logger, Metric, type Scope, Stream, Tracer } from "effect"
 import { HttpRouter, type HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Health, NotReady } from "../../src/ops/Health.ts"
 import { CannotListen, listen, localUrl, serve } from "../../src/ops/HttpServer.ts"
 import { processMetrics } from "../../src/ops/Metrics.ts"
 import { opsRoutes } from "../../src/ops/OpsRoutes.ts"
 import { Scrubber } from "../../src/ops/Scrub.ts"
+import { eventually } from "../support/Application.ts"
 import { ask } from "../support/ask.ts"
 import { freePort } from "../support/freePort.ts"
 
@@ -189,16 +190,25 @@ describe("the server", () => {
   it.live("answers requests that come before its routes are there, with come back later", () =>
     Effect.gen(function* () {
       const port = yield* freePort
-      const routes = Layer.effectDiscard(Effect.sleep("300 millis"))
+      const ready = yield* Deferred.make<void>()
+      const routes = Layer.effectDiscard(Deferred.await(ready))
       const served = Layer.build(serve(routes, []).pipe(Layer.provide(listen({ ...options, port }))))
       yield* Effect.forkScoped(served, { startImmediately: true })
-      yield* Effect.sleep("100 millis")
-      const early = yield* Effect.promise((signal) => fetch(`http://127.0.0.1:${port}/`, { signal }))
-      assert.strictEqual(early.status, 503)
-      yield* Effect.sleep("400 millis")
-      const later = yield* Effect.promise((signal) => fetch(`http://127.0.0.1:${port}/`, { signal }))
-      assert.strictEqual(later.status, 404)
-    }).pipe(Effect.timeout("5 seconds"), Effect.scoped)
+      const status = Effect.tryPromise((signal) => fetch(`http://127.0.0.1:${port}/`, { signal })).pipe(
+        Effect.match({ onSuccess: (answer) => answer.status, onFailure: () => undefined })
+      )
+      yield* eventually(
+        "it is asked to come back",
+        Effect.map(status, (now) => now !== undefined)
+      )
+      assert.strictEqual(yield* status, 503)
+      yield* Deferred.succeed(ready, undefined)
+      yield* eventually(
+        "its routes are there",
+        Effect.map(status, (now) => now !== 503)
+      )
+      assert.strictEqual(yield* status, 404)
+    }).pipe(Effect.scoped)
   )
 
   it.live("closes although a client holds a stream open", () =>

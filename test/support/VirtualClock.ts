@@ -10,8 +10,10 @@ interface Sleeper {
   readonly wake: () => void
 }
 
-/** Real milliseconds without any event after which IO that is waited for counts as waiting for the clock itself. */
+/** Real milliseconds without any event after which a call that is waited for counts as waiting for the clock itself. */
 const stalled = 40
+/** As long for a statement: a busy disk is slow, and hardly any statement waits for the clock. */
+const stuck = 5_000
 /** Real milliseconds without any event after which nothing is under way. */
 const still = 2
 
@@ -19,7 +21,7 @@ const still = 2
 export const makeVirtualClock = (begin: number) => {
   let now = begin
   let events = 0
-  let waiting = 0
+  const waiting = { call: 0, statement: 0 }
   const sleepers = new Set<Sleeper>()
 
   const read = () => {
@@ -47,22 +49,26 @@ export const makeVirtualClock = (begin: number) => {
   }
 
   /** IO that time waits for, unless the IO itself turns out to wait for time. */
-  const io = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      events++
-      waiting++
-      return Effect.ensuring(
-        effect,
-        Effect.sync(() => {
-          events++
-          waiting--
-        })
-      )
-    })
+  const waitedFor =
+    (kind: keyof typeof waiting) =>
+    <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.suspend(() => {
+        events++
+        waiting[kind]++
+        return Effect.ensuring(
+          effect,
+          Effect.sync(() => {
+            events++
+            waiting[kind]--
+          })
+        )
+      })
+
+  const patience = () => (waiting.statement > 0 ? stuck : waiting.call > 0 ? stalled : still)
 
   const quiet = Effect.gen(function* () {
     let seen = -1
-    for (let since = 0; since < (waiting > 0 ? stalled : still); since++) {
+    for (let since = 0; since < patience(); since++) {
       if (seen !== events) since = 0
       seen = events
       yield* Effect.sleep("1 millis")
@@ -98,5 +104,5 @@ export const makeVirtualClock = (begin: number) => {
     yield* quiet
   })
 
-  return { clock, io, drive, pass }
+  return { clock, call: waitedFor("call"), statement: waitedFor("statement"), drive, pass }
 }

@@ -11,6 +11,7 @@ import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import { GrammyBot } from "../../src/telegram/GrammyBot.ts"
 import { OutgoingFiles } from "../../src/telegram/OutgoingFiles.ts"
 import { Pacer } from "../../src/telegram/Pacer.ts"
+import { eventually } from "../support/Application.ts"
 import { addressOf, bot, kept, layer, layerWith, person } from "./support/EmulatedBot.ts"
 
 const megabyte = 1024 * 1024
@@ -399,9 +400,15 @@ describe("an upload", () => {
       const { layer } = yield* server((request) => request.pause())
       const before = large.asked()
       const running = yield* Effect.forkChild(Effect.provide(sending, layer))
-      yield* Effect.sleep("1 second")
-      const read = large.asked() - before
-      assert.isAbove(read, 0)
+      yield* eventually(
+        "it begins",
+        Effect.sync(() => large.asked() > before)
+      )
+      let read = 0
+      while (read !== large.asked() - before) {
+        read = large.asked() - before
+        yield* Effect.sleep("500 millis")
+      }
       assert.isBelow(read, 25)
       yield* Fiber.interrupt(running)
       yield* Effect.sleep("100 millis")

@@ -227,7 +227,7 @@ describe("a row of several messages", () => {
         method: "sendMessage",
         skip: 1,
         times: 1,
-        effect: { _tag: "Refuse", code: 429, retryAfter: 1 }
+        effect: { _tag: "Refuse", code: 429, retryAfter: 4 }
       })
       yield* outbox.enqueue(address.tenant, [
         row("long", long, address),

@@ -1,6 +1,6 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Redacted, Stream, Tracer } from "effect"
+import { Cause, type Duration, Effect, Exit, Layer, Redacted, Stream, Tracer } from "effect"
 import { Bots } from "../../src/telegram/Bots.ts"
 import { GrammyApi } from "../../src/telegram/GrammyApi.ts"
 import * as Faulty from "./support/FaultyServer.ts"
@@ -8,11 +8,13 @@ import { printed } from "./support/printed.ts"
 
 const { bot, faultyServer, token } = Faulty
 const secret = token.split(":")[1]!
-const once = { idempotent: false, timeout: "300 millis" } as const
+const once = { idempotent: false, timeout: "20 seconds" } as const
 
-const send = Effect.flatMap(GrammyApi, (api) =>
-  api.call(bot, "sendMessage", { chat_id: 1, text: "hello" }, once)
-)
+const sendWithin = (timeout: Duration.Input) =>
+  Effect.flatMap(GrammyApi, (api) =>
+    api.call(bot, "sendMessage", { chat_id: 1, text: "hello" }, { ...once, timeout })
+  )
+const send = sendWithin(once.timeout)
 
 const document = new TextEncoder().encode("the bytes of a document")
 const upload = Effect.flatMap(GrammyApi, (api) =>
@@ -56,7 +58,7 @@ describe("GrammyApi", () => {
       Effect.gen(function* () {
         const server = yield* faultyServer
         server.script.push(step)
-        const cause = yield* send.pipe(
+        const cause = yield* sendWithin(step === Faulty.silence ? "300 millis" : once.timeout).pipe(
           Effect.provide(GrammyApi.layer.pipe(Layer.provide(server.layer))),
           Effect.sandbox,
           Effect.flip
@@ -196,7 +198,7 @@ describe("GrammyApi", () => {
             api.getUpdates(bot, { timeout: "50 seconds", allowedUpdates: [] })
           ).pipe(Effect.provide(GrammyApi.layer.pipe(Layer.provide(server.layer))))
         )
-      }).pipe(Effect.timeoutOption("5 seconds"))
+      }).pipe(Effect.timeoutOption("30 seconds"))
       assert.strictEqual(closed._tag, "Some")
     }).pipe(Effect.scoped)
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { type Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Address } from "../../src/domain/Address.ts"
 import { type FormattedText, plain } from "../../src/domain/FormattedText.ts"
@@ -21,13 +21,14 @@ const hello = content("hello")
 
 /** The port over a server of its own. */
 const withServer = <A, E>(
-  body: (server: Faulty.FaultyServer, port: BotPort["Service"]) => Effect.Effect<A, E, Pacer>
+  body: (server: Faulty.FaultyServer, port: BotPort["Service"]) => Effect.Effect<A, E, Pacer>,
+  timeout: Duration.Input = "20 seconds"
 ) =>
   Effect.scoped(
     Effect.flatMap(faultyServer, (server) =>
       Effect.flatMap(BotPort, (port) => body(server, port)).pipe(
         Effect.provide(
-          GrammyBot.layer({ timeout: "200 millis" }).pipe(
+          GrammyBot.layer({ timeout }).pipe(
             Layer.provideMerge(Pacer.layer),
             Layer.provide(OutgoingFiles.layerMemory(new Map())),
             Layer.provide(GrammyApi.layer),
@@ -80,26 +81,28 @@ describe("GrammyBot", () => {
   )
 
   it.live("never repeats a message whose answer was lost, and says that its fate is unknown", () =>
-    withServer((server, port) =>
-      Effect.gen(function* () {
-        for (const fault of [
-          Faulty.cut("after"),
-          Faulty.cut("before"),
-          Faulty.page(502),
-          Faulty.truncate,
-          Faulty.silence
-        ]) {
-          server.script.push(fault)
-          const before = server.calls.length
-          const dispatched = { inFlight: false }
-          const error = yield* Effect.flip(
-            port.send(address, hello).pipe(Effect.provideService(Dispatched, dispatched))
-          )
-          assert.strictEqual(error._tag, "Ambiguous")
-          assert.strictEqual(server.calls.length, before + 1)
-          assert.isTrue(dispatched.inFlight)
-        }
-      })
+    withServer(
+      (server, port) =>
+        Effect.gen(function* () {
+          for (const fault of [
+            Faulty.cut("after"),
+            Faulty.cut("before"),
+            Faulty.page(502),
+            Faulty.truncate,
+            Faulty.silence
+          ]) {
+            server.script.push(fault)
+            const before = server.calls.length
+            const dispatched = { inFlight: false }
+            const error = yield* Effect.flip(
+              port.send(address, hello).pipe(Effect.provideService(Dispatched, dispatched))
+            )
+            assert.strictEqual(error._tag, "Ambiguous")
+            assert.strictEqual(server.calls.length, before + 1)
+            assert.isTrue(dispatched.inFlight)
+          }
+        }),
+      "2 seconds"
     )
   )
 
@@ -285,7 +288,7 @@ describe("GrammyBot", () => {
     )
   )
 
-  it.live("makes an edit that shows progress once, and only where there is a place for it now", () =>
+  it.effect("makes an edit that shows progress once, and only where there is a place for it now", () =>
     withServer((server, port) =>
       Effect.gen(function* () {
         const progress = port.edit(address, MessageId.make(1), hello, { urgency: "progress" })

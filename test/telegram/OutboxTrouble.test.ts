@@ -5,9 +5,10 @@ import { Effect, Fiber } from "effect"
 import { MessageId } from "../../src/domain/Ids.ts"
 import { BotRecorder } from "../../src/telegram/BotPort.ts"
 import type { OutboxAction } from "../../src/telegram/Outbox.ts"
+import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import * as Faulty from "./support/FaultyServer.ts"
-import { become, dispatching, enqueue, entry, resolve, set, states, text } from "./support/OutboxRows.ts"
+import { become, dispatching, enqueue, entry, resolve, row, set, states, text } from "./support/OutboxRows.ts"
 import { recording, said, texts, withServer } from "./support/OutboxRuns.ts"
 
 describe("Outbox in trouble", () => {
@@ -109,7 +110,10 @@ describe("Outbox in trouble", () => {
         const keys = Array.from({ length: 40 }, (_, index) => `m${index}`)
         yield* enqueue(entry("first"))
         const fiber = yield* dispatching
-        yield* Effect.sleep("200 millis")
+        yield* eventually(
+          "it has met the outage",
+          Effect.map(row("first"), ({ attempts }) => attempts > 0)
+        )
         yield* enqueue(...keys.map((key, index) => entry(key, { chat: 10 + index })))
         yield* Effect.sleep("3 seconds")
         assert.deepStrictEqual(texts(server.calls.filter(({ method }) => method === "sendMessage")), [
@@ -129,9 +133,12 @@ describe("Outbox in trouble", () => {
         server.rules.push(() => Faulty.refuse(401, "Unauthorized"))
         yield* enqueue(entry("a"))
         yield* dispatching
-        yield* Effect.sleep("500 millis")
+        yield* eventually(
+          "it was refused",
+          Effect.map(row("a"), ({ error }) => error !== null)
+        )
         yield* enqueue(entry("b", { chat: 2 }))
-        yield* Effect.sleep("300 millis")
+        yield* Effect.sleep("500 millis")
         assert.deepStrictEqual(yield* states, { a: "pending", b: "pending" })
         assert.strictEqual(server.calls.length, 1)
       })
@@ -177,9 +184,10 @@ describe("Outbox in trouble", () => {
   it.live("interrupted, waits for what is in flight and gives the rest back", () =>
     withServer((server) =>
       Effect.gen(function* () {
+        const slow = Faulty.held()
         server.rules.push(({ payload }) =>
           payload.text === "slow"
-            ? Faulty.late(200)
+            ? slow.step
             : payload.text === "parked"
               ? Faulty.refuse(500, "x")
               : undefined
@@ -187,7 +195,9 @@ describe("Outbox in trouble", () => {
         yield* enqueue(entry("slow"), entry("behind"), entry("parked", { chat: 2 }))
         const fiber = yield* dispatching
         while (server.calls.length < 2) yield* Effect.sleep("5 millis")
-        yield* Fiber.interrupt(fiber)
+        const ending = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+        yield* slow.letGo
+        yield* Fiber.join(ending)
         assert.deepStrictEqual(yield* states, { slow: "sent", behind: "pending", parked: "pending" })
       })
     )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Duration, Effect, Fiber, Layer, Queue, Schedule, Stream } from "effect"
+import { type Duration, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { compose, type FormattedText, plain } from "../../src/domain/FormattedText.ts"
@@ -19,6 +19,7 @@ import {
   Streaming,
   type Turn
 } from "../../src/telegram/Streaming.ts"
+import { eventually } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
 import { addressOf, bot, layer as emulated, person } from "./support/EmulatedBot.ts"
 
@@ -221,8 +222,20 @@ describe("a streamed answer", () => {
     Layer.provideMerge(emulated()),
     Layer.provideMerge(TestDatabase.layer)
   )
-  const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.retry(effect, Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(200)]))
+  /** Grows until it has been shown so often. */
+  const shown = (method: string, chat: number, times: number) =>
+    Effect.map(BotApiEmulator, (emulator) =>
+      Stream.tick("100 millis").pipe(
+        Stream.zipWithIndex,
+        Stream.map(([, index]) => plain("word ".repeat(index + 1).trim())),
+        Stream.interruptWhen(
+          eventually(
+            `${method} ${times} times`,
+            Effect.map(emulator.journal({ chat, method }), ({ length }) => length >= times)
+          )
+        )
+      )
+    ).pipe(Stream.unwrap)
   const answer = (turn: Turn, text: FormattedText) =>
     Outbox.use((outbox) => outbox.enqueue(turn.address.tenant, [finalEntry(turn, { _tag: "Text", text })]))
   const dispatching = Effect.flatMap(Outbox, (outbox) =>
@@ -246,34 +259,39 @@ describe("a streamed answer", () => {
         Effect.forkScoped({ startImmediately: true })
       )
       yield* Effect.sleep("100 millis")
-      const { text } = yield* Streaming.use((streaming) => streaming.show(turn, paced(growing(30), 100)))
+      const { text } = yield* Streaming.use((streaming) =>
+        streaming.show(turn, shown("sendMessageDraft", chat, 4))
+      )
       yield* answer(turn, text)
       const seen: Array<string> = []
       while (!seen.at(-1)?.startsWith("message")) seen.push(yield* Queue.take(events))
       assert.isAbove(seen.length, 4)
       assert.strictEqual(seen[0], "draft ")
-      assert.strictEqual(seen.at(-1), `message ${growing(30).at(-1)}`)
+      assert.strictEqual(seen.at(-1), `message ${text.text}`)
       assert.isTrue(seen.slice(0, -1).every((one) => one.startsWith("draft")))
       assert.lengthOf(yield* emulator.messages({ chat }), 2)
-    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("30 seconds"))
+    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("50 seconds"))
   )
 
   const edited = (turn: Turn, chat: number) =>
     Effect.gen(function* () {
       const emulator = yield* BotApiEmulator
       const before = (yield* emulator.messages({ chat })).length
-      const { text } = yield* Streaming.use((streaming) => streaming.show(turn, paced(growing(40), 100)))
+      const { text } = yield* Streaming.use((streaming) =>
+        streaming.show(turn, shown("editMessageText", chat, 3))
+      )
       const [message] = yield* emulator.messages({ chat, limit: 1 })
       assert.include(text.text, message?.text ?? "no message")
       assert.deepStrictEqual(message?.buttons, turn.stop === undefined ? [] : [[turn.stop]])
       const edits = yield* emulator.journal({ chat, method: "editMessageText" })
-      assert.isAbove(edits.length, 1)
       for (const [index, { at }] of edits.entries())
         if (index > 0) assert.isAtLeast(at - edits[index - 1]!.endedAt, 990)
       yield* answer(turn, plain("the answer"))
       yield* eventually(
-        Effect.flatMap(emulator.message({ chat, messageId: message!.id }), (now) =>
-          now.text === "the answer" && now.buttons.length === 0 ? Effect.void : Effect.fail("not yet")
+        "it is the answer",
+        Effect.map(
+          emulator.message({ chat, messageId: message!.id }),
+          ({ buttons, text }) => text === "the answer" && buttons.length === 0
         )
       )
       assert.lengthOf(yield* emulator.messages({ chat }), before + 1)
@@ -285,7 +303,7 @@ describe("a streamed answer", () => {
       const group = yield* emulator.createGroup({ title: "Team", members: [chat] })
       yield* dispatching
       yield* edited(turnIn(group.id, { stop: { text: "Stop", data: "token" } }), group.id)
-    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("30 seconds"))
+    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("50 seconds"))
   )
 
   it.live("where the server knows no drafts is edits in a private chat, too", () =>
@@ -295,7 +313,7 @@ describe("a streamed answer", () => {
       yield* emulator.addFault({ method: "sendMessageDraft", effect: { _tag: "Refuse", ...unknown } })
       yield* dispatching
       yield* edited(turnIn(chat), chat)
-    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("30 seconds"))
+    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("50 seconds"))
   )
 
   it.live("done again after a crash shows itself in the same placeholder and says it once", () =>
@@ -313,11 +331,10 @@ describe("a streamed answer", () => {
       yield* answer(turn, plain("the answer"))
       yield* answer(turn, plain("the answer"))
       yield* eventually(
-        Effect.flatMap(emulator.messages({ chat: group.id }), ([last]) =>
-          last?.text === "the answer" ? Effect.void : Effect.fail("not yet")
-        )
+        "it is the answer",
+        Effect.map(emulator.messages({ chat: group.id }), ([last]) => last?.text === "the answer")
       )
       assert.lengthOf(yield* emulator.messages({ chat: group.id }), before + 1)
-    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("30 seconds"))
+    }).pipe(Effect.scoped, Effect.provide(layer), Effect.timeout("50 seconds"))
   )
 })

@@ -29,7 +29,7 @@ export type Place = 0 | 1
 export const stolenFor = 20_000
 
 export const makeWorld = Effect.fnUntraced(function* (expected: boolean) {
-  const { clock, io, pass } = makeVirtualClock(1_900_000_000_000)
+  const { clock, call, statement, pass } = makeVirtualClock(1_900_000_000_000)
   const onClock = Effect.provideService(Clock.Clock, clock)
   const { layer: users, world: telegram } = makeFakeTelegram([ann, bob])
   const database = yield* TenantScope
@@ -70,10 +70,10 @@ export const makeWorld = Effect.fnUntraced(function* (expected: boolean) {
   const begin = Effect.fnUntraced(function* (place: Place) {
     const own = yield* Scope.make()
     const dead = yield* Deferred.make<void>()
-    const through = mortal(dead, io)
+    const through = mortal(dead, call)
     const name = `${place}.${++begun}`
     const manager = yield* process(users, { replica: name, locks: locksOf(storeOf(name, through)) }).pipe(
-      Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, through))),
+      Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, mortal(dead, statement)))),
       Layer.fresh,
       Layer.buildWithScope(own),
       Effect.map(Context.get(SessionManager)),

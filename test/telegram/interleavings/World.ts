@@ -31,14 +31,14 @@ interface Dispatcher {
   readonly kill: Effect.Effect<Ending["how"]>
 }
 
-const makeWorld = (io: ProcessIO) =>
+const makeWorld = ({ call, statement }: Record<"call" | "statement", ProcessIO>) =>
   Effect.gen(function* () {
     const emulator = yield* BotApiEmulator
     const database = yield* TenantScope
     const signals = yield* Signals
     const world = yield* Effect.scope
     const botId = BotId.make(emulator.bot.id)
-    const scope = scopeThrough(database, io)
+    const scope = scopeThrough(database, statement)
     yield* Effect.orDie(scope.transaction(bot.tenant, (sql) => sql`DELETE FROM outbox`))
     const evidence = yield* listen
 
@@ -64,7 +64,7 @@ const makeWorld = (io: ProcessIO) =>
     const begin: Effect.Effect<void> = Effect.gen(function* () {
       const own = yield* Scope.fork(world)
       const dead = yield* Deferred.make<void>()
-      const through = mortal(dead, io)
+      const through = mortal(dead, call)
       const counted =
         (inner: ProcessIO): ProcessIO =>
         (effect) =>
@@ -75,7 +75,7 @@ const makeWorld = (io: ProcessIO) =>
       const api = Layer.effect(
         GrammyApi,
         Effect.map(GrammyApi, (inner) =>
-          GrammyApi.of({ ...inner, call: (...call) => through(inner.call(...call)) })
+          GrammyApi.of({ ...inner, call: (...asked) => through(inner.call(...asked)) })
         )
       ).pipe(
         Layer.provide(GrammyApi.layer),
@@ -88,7 +88,7 @@ const makeWorld = (io: ProcessIO) =>
         Layer.provide(Pacer.layer),
         Layer.provide(OutgoingFiles.layerMemory(new Map())),
         Layer.provide(api),
-        Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, counted(through)))),
+        Layer.provide(Layer.succeed(TenantScope, scopeThrough(database, counted(mortal(dead, statement))))),
         Layer.provide(Layer.succeed(Signals, signals)),
         Layer.fresh,
         Layer.buildWithScope(own)
@@ -223,7 +223,7 @@ export const inWorld = <A, E>(
     return yield* clock.drive(
       Effect.gen(function* () {
         const places = yield* makePlaces
-        const world = yield* makeWorld(clock.io)
+        const world = yield* makeWorld(clock)
         return yield* body(world, places)
       }).pipe(Effect.provide(emulatorLayer({ rates: "telegram" })), Effect.scoped)
     )

@@ -49,8 +49,8 @@ describe("a connection", () => {
       const session = yield* connectAs(ada.id, { mayWrite })
       yield* Effect.forkScoped(Effect.ignore(Stream.runDrain(session.updates(["saved"]))))
       yield* session.me
-      yield* quiet
       owned = false
+      yield* quiet
       const before = yield* bytes
       assert.strictEqual((yield* Effect.flip(session.me))._tag, "OwnershipEnded")
       // An update asks for an acknowledgement, a cut for a new connection: neither is given.

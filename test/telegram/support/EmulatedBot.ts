@@ -23,7 +23,7 @@ const bots = Layer.unwrap(
 )
 
 export const layerWith = <E, R>(files: Layer.Layer<OutgoingFiles, E, R>) =>
-  GrammyBot.layer({ timeout: "2 seconds" }).pipe(
+  GrammyBot.layer({ timeout: "20 seconds" }).pipe(
     Layer.provideMerge(Pacer.layer),
     Layer.provide(files),
     Layer.provideMerge(GrammyApi.layer),

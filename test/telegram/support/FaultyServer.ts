@@ -57,6 +57,15 @@ export const truncate: Step = (_call, response, accept) => {
 /** Takes the request and never answers. */
 export const silence: Step = () => {}
 
+/** Answers when it is told to. */
+export const held = () => {
+  let letGo = () => {}
+  const step: Step = (call, response, accept) => {
+    letGo = () => answer(call, response, accept)
+  }
+  return { step, letGo: Effect.sync(() => letGo()) }
+}
+
 /** Answers after so many milliseconds. */
 export const late =
   (milliseconds: number): Step =>

@@ -84,6 +84,6 @@ export const become = (expected: Record<string, string>) =>
     for (const [key, state] of Object.entries(expected))
       if (found[key] !== state) return yield* Effect.fail(`${key} is ${found[key]}, not ${state}`)
   }).pipe(
-    Effect.retry(Schedule.max([Schedule.spaced("20 millis"), Schedule.recurs(700)])),
+    Effect.retry(Schedule.upTo(Schedule.spaced("20 millis"), { duration: "45 seconds" })),
     Effect.tapError((problem) => Effect.flatMap(states, (found) => Effect.log(problem, found)))
   )

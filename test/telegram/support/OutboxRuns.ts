@@ -18,7 +18,7 @@ export const recording = Outbox.layer.pipe(
 )
 const over = (server: Faulty.FaultyServer) =>
   Outbox.layer.pipe(
-    Layer.provideMerge(GrammyBot.layer({ timeout: "5 seconds" })),
+    Layer.provideMerge(GrammyBot.layer({ timeout: "20 seconds" })),
     Layer.provideMerge(Pacer.layer),
     Layer.provide(OutgoingFiles.layerMemory(new Map())),
     Layer.provide(GrammyApi.layer),
