@@ -194,12 +194,14 @@ export const makeLoginScript = (services: {
     const settle = (exit: Exit.Exit<unknown, LoginError>) =>
       Effect.gen(function* () {
         if (Exit.isSuccess(exit)) return
-        const error = Option.getOrElse(Exit.findErrorOption(exit), () => new LoginExpired({ session }))
+        const failure = Exit.findErrorOption(exit)
+        const error = Option.getOrElse(failure, () => new LoginExpired({ session }))
         const [reason, learned] = endOfLogin(error)
         const { state } = yield* store.get(key)
         if (isPending(state)) yield* store.move(key, reason, by, learned)
-        // Refused before it had begun: whoever comes next need not ask Telegram to learn of it.
-        else if (error._tag === "RateLimited" && !isLoggedIn(state)) yield* store.note(key, by, learned)
+        // Refused before it had begun: operators see why, and whoever comes too early need not ask Telegram.
+        else if (Option.isSome(failure) && learned.error !== undefined && !isLoggedIn(state))
+          yield* store.note(key, by, learned)
       }).pipe(
         Effect.catch((error) =>
           Effect.logWarning(

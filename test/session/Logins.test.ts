@@ -3,7 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { Clock, Duration, Effect, Latch, Redacted, Result } from "effect"
 import { UserId } from "../../src/domain/Ids.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
-import { FloodWait } from "../../src/telegram/UserClient.ts"
+import { FloodWait, NetworkDown } from "../../src/telegram/UserClient.ts"
 import { code } from "./FakeTelegram.ts"
 import { client, lives, refusal, scanned } from "./scenes.ts"
 import { added, ann, bob, by, eventually, key, moves, secrets, state, watching } from "./support.ts"
@@ -154,6 +154,24 @@ describe("a login by code", () => {
       }
       assert.strictEqual(telegram.connected, 1)
       assert.deepStrictEqual(yield* moves, [])
+    })
+  )
+
+  lives("that fails before it has begun leaves the reason where operators look, until the next", (telegram) =>
+    Effect.gen(function* () {
+      yield* added()
+      const manager = yield* SessionManager
+      telegram.trouble = new NetworkDown({ method: "auth.sendCode" })
+      const failed = yield* watching(manager.loginByCode(key, Redacted.make(ann.phone), by))
+      const { message } = Result.getOrThrow(Result.flip(yield* failed.ended))
+      assert.match(message, /auth.sendCode: Telegram cannot be reached/)
+      assert.notInclude(message, ann.phone)
+      assert.deepInclude(yield* manager.status(key), { state: "ABSENT", lastError: message })
+      telegram.trouble = undefined
+      const { next } = yield* watching(manager.loginByCode(key, Redacted.make(ann.phone), by))
+      yield* next("CodeSent")
+      assert.notProperty(yield* manager.status(key), "lastError")
+      assert.deepStrictEqual(yield* moves, ["code_sent PENDING_CODE"])
     })
   )
 })
