@@ -4,7 +4,14 @@
  * it asks again. Until then it must take nothing for granted.
  */
 import { Clock, Context, Duration, Effect, Layer } from "effect"
-import { RunnerStorage, ShardingConfig, SqlRunnerStorage } from "effect/cluster"
+import {
+  type RunnerAddress,
+  RunnerStorage,
+  type ShardId,
+  ShardingConfig,
+  SqlRunnerStorage
+} from "effect/cluster"
+import * as GroupCommit from "./GroupCommit.ts"
 
 export class ShardLocks extends Context.Service<
   ShardLocks,
@@ -39,12 +46,34 @@ const make = Effect.gen(function* () {
       )
     )
 
+  const refresh = (address: RunnerAddress.RunnerAddress, shards: ReadonlyArray<ShardId.ShardId>) =>
+    confirming(storage.refresh(address, shards))
+  /**
+   * Before each reply the engine asks whether its shard is ours still. The database answers for all shards at once, so
+   * those that ask while it answers are told together, of what is asked after they did.
+   */
+  const refreshOne = yield* GroupCommit.make({
+    batch: 300,
+    parallel: 1,
+    write: (asked: ReadonlyArray<{ address: RunnerAddress.RunnerAddress; shard: ShardId.ShardId }>) =>
+      Effect.map(refresh(asked[0]!.address, [...new Set(asked.map(({ shard }) => shard))]), (held) => {
+        const ours = new Set(held)
+        return asked.map(({ shard }) => ours.has(shard))
+      })
+  })
+
   return Context.make(
     RunnerStorage.RunnerStorage,
     RunnerStorage.RunnerStorage.of({
       ...storage,
       acquire: (address, shards) => confirming(storage.acquire(address, shards)),
-      refresh: (address, shards) => confirming(storage.refresh(address, shards))
+      refresh: (address, shards) => {
+        const asked = [...shards]
+        const [shard] = asked
+        return shard === undefined || asked.length > 1
+          ? refresh(address, asked)
+          : Effect.map(refreshOne({ address, shard }), (ours) => (ours ? [shard] : []))
+      }
     })
   ).pipe(
     Context.add(ShardLocks, {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { RunnerAddress, RunnerStorage, ShardId, ShardingConfig } from "effect/cluster"
 import { TestClock } from "effect/testing"
 import { ShardLocks } from "../../src/store/ShardLocks.ts"
@@ -36,5 +36,47 @@ describe("ShardLocks", () => {
       yield* storage.refresh(us, [])
       assert.isFalse(yield* trusted)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "those that ask for a shard at once are told together, each of its own, of what is asked after them",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* RunnerStorage.makeMemory
+        const asked: Array<ReadonlyArray<string>> = []
+        let held: ReadonlyArray<number> = [1, 2, 3]
+        const slow = RunnerStorage.RunnerStorage.of({
+          ...memory,
+          refresh: (_address, some) =>
+            Effect.suspend(() => {
+              const ids = [...some]
+              asked.push(ids.map(String))
+              const ours = ids.filter(({ id }) => held.includes(id))
+              return Effect.delay(Effect.succeed(ours), "1 second")
+            })
+        })
+        const layer = ShardLocks.layer.pipe(
+          Layer.provide([
+            Layer.succeed(RunnerStorage.RunnerStorage, slow),
+            ShardingConfig.layer({ shardLockExpiration: "6 seconds" })
+          ])
+        )
+        yield* Effect.gen(function* () {
+          const storage = yield* RunnerStorage.RunnerStorage
+          const ask = (id: number) =>
+            Effect.forkChild(storage.refresh(us, [ShardId.make("default", id)]), { startImmediately: true })
+          const first = yield* ask(1)
+          yield* TestClock.adjust("500 millis")
+          held = [3]
+          const others = yield* Effect.forEach([1, 2, 3], ask)
+          yield* TestClock.adjust("2 seconds")
+          const answers = yield* Effect.forEach([first, ...others], Fiber.join)
+          assert.deepStrictEqual(
+            answers.map((shards) => shards.map(String)),
+            [["default:1"], [], [], ["default:3"]]
+          )
+          assert.deepStrictEqual(asked, [["default:1"], ["default:1", "default:2", "default:3"]])
+        }).pipe(Effect.provide(layer))
+      })
   )
 })
