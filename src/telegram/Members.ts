@@ -81,7 +81,11 @@ export class Members extends Context.Service<
       sender: Sender,
       role: Role
     ) => Effect.Effect<boolean, TenantUnknown | SqlError.SqlError>
-    readonly keepLanguage: (tenant: TenantId, sender: Sender) => Effect.Effect<void, SqlError.SqlError>
+    /** What the clients of these people speak; of who is no member, nothing. */
+    readonly keepLanguages: (
+      tenant: TenantId,
+      senders: ReadonlyArray<Sender>
+    ) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("zapiska/telegram/Members") {
   static readonly layer: Layer.Layer<Members, never, Audit | Signals | TenantScope> = Layer.effect(
@@ -255,11 +259,17 @@ const make = Effect.gen(function* () {
       )
     ),
 
-    keepLanguage: (tenant, sender) =>
-      changing(
+    keepLanguages: (tenant, senders) => {
+      const latest = new Map(
+        senders.map(({ id, language, name }) => [id, { id, language: language ?? null, name }])
+      )
+      return changing(
         tenant,
-        (sql) => sql`UPDATE members SET language = ${sender.language ?? null}, name = ${sender.name}
-          WHERE tenant_id = ${tenant} AND user_id = ${sender.id}::bigint`
-      ).pipe(Effect.asVoid, Effect.withSpan("Members.keepLanguage"))
+        (sql) => sql`UPDATE members m SET language = s.language, name = s.name
+          FROM jsonb_to_recordset(${JSON.stringify([...latest.values()])}::jsonb) AS s(
+            id bigint, language text, name text)
+          WHERE m.tenant_id = ${tenant} AND m.user_id = s.id`
+      ).pipe(Effect.asVoid, Effect.withSpan("Members.keepLanguages"))
+    }
   })
 })

@@ -12,7 +12,7 @@ import { claimCodeOf, claimIn, holdsStartCode, inviteIn, sameCode, triesAnHour }
 import { Invites } from "./Invites.ts"
 import { LimitCounters } from "./LimitCounters.ts"
 import { hourAt } from "./LimitRules.ts"
-import { Members } from "./Members.ts"
+import { Members, type Roll } from "./Members.ts"
 import { type AllowedUsers, isConfigured, mayHaveRole, roleOf, ruleFor } from "./PermissionRules.ts"
 import { makeRefusals } from "./Refusals.ts"
 import { conversationOf } from "./UpdateDecoder.ts"
@@ -40,7 +40,12 @@ export class Permission extends Context.Service<
   {
     /** What the user is to the bot now, as far as it is heard of; a stranger is nothing. */
     readonly role: (bot: BotKey, user: number) => Effect.Effect<Option.Option<Role>, SqlError.SqlError>
-    /** For the sender of an update: lets them in by a code, refuses a stranger, keeps a member's language. */
+    /** Keeps the languages that members among the senders write in now, all at once. */
+    readonly heard: (
+      bot: BotKey,
+      updates: ReadonlyArray<IncomingUpdate>
+    ) => Effect.Effect<void, SqlError.SqlError>
+    /** For the sender of an update: lets them in by a code, refuses a stranger. */
     readonly admit: (bot: BotKey, update: IncomingUpdate) => Effect.Effect<Admission, SqlError.SqlError>
     /** The code that makes the first to send it the owner; only the configured bot has one, until there are members. */
     readonly claimCode: (
@@ -64,10 +69,10 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
   const invites = yield* Invites
   const refusals = yield* makeRefusals(digestKey)
 
+  const roleIn = (roll: Roll, bot: BotKey, user: number) =>
+    roleOf(ruleFor(bot, allowed), user, { member: roll.get(user)?.role, everybody })
   const role = (bot: BotKey, user: number) =>
-    Effect.map(members.roll(bot.tenant), (roll) =>
-      roleOf(ruleFor(bot, allowed), user, { member: roll.get(user)?.role, everybody })
-    )
+    Effect.map(members.roll(bot.tenant), (roll) => roleIn(roll, bot, user))
   const isUnclaimed = (bot: BotKey) =>
     isConfigured(bot) && allowed === "claim"
       ? Effect.map(members.roll(bot.tenant), (roll) => roll.size === 0)
@@ -120,13 +125,6 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     return letIn("owner")
   })
 
-  const keepLanguage = Effect.fnUntraced(function* (bot: BotKey, sender: Sender) {
-    if (sender.language === undefined) return
-    const known = (yield* members.roll(bot.tenant)).get(sender.id)
-    if (known !== undefined && known.language !== sender.language)
-      yield* members.keepLanguage(bot.tenant, sender)
-  })
-
   const admit = Effect.fnUntraced(function* (bot: BotKey, update: IncomingUpdate) {
     // Nobody sent it, so there is nobody to keep it for.
     const sender = conversationOf(update)?.sender
@@ -135,7 +133,6 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     const invite = rule === "claim" ? inviteIn(update) : undefined
     const mine = mayHaveRole(rule, sender) ? yield* role(bot, sender.id) : undefined
     if (mine !== undefined) {
-      yield* keepLanguage(bot, sender)
       const more = mine === "reader" && invite !== undefined ? yield* join(bot, sender, invite) : undefined
       return more ?? { _tag: "Admitted" as const, role: mine, holdsCode: holdsStartCode(update) }
     }
@@ -149,6 +146,18 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
   return Permission.of({
     role: Effect.fnUntraced(function* (bot, user) {
       return Option.fromNullishOr(yield* role(bot, user))
+    }),
+
+    heard: Effect.fnUntraced(function* (bot, updates) {
+      const rule = ruleFor(bot, allowed)
+      const roll = yield* members.roll(bot.tenant)
+      const others = updates.flatMap((update) => {
+        const sender = conversationOf(update)?.sender
+        if (sender?.language === undefined || !mayHaveRole(rule, sender)) return []
+        const known = roleIn(roll, bot, sender.id) === undefined ? undefined : roll.get(sender.id)
+        return known === undefined || known.language === sender.language ? [] : [sender]
+      })
+      if (others.length > 0) yield* members.keepLanguages(bot.tenant, others)
     }),
 
     admit: (bot, update) =>

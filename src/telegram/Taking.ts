@@ -240,6 +240,15 @@ const make = Effect.gen(function* () {
     yield* Metric.update(Metric.withAttributes(updatesUnknown, { kind: unknownKind(decoded.kind) }), 1)
   })
 
+  const heard = (bot: BotKey, botId: BotId, received: ReadonlyArray<Heard>) =>
+    Effect.andThen(
+      chats.heard(bot, botId, received),
+      permission.heard(
+        bot,
+        received.map(({ decoded }) => decoded)
+      )
+    )
+
   /** The offset that confirms the batch, once all of it is stored. */
   const batch = Effect.fnUntraced(function* (
     bot: BotKey,
@@ -264,9 +273,9 @@ const make = Effect.gen(function* () {
     }
     // Before they are stored, so that what answers them can leave. Nothing is stored where this cannot be written.
     yield* Effect.eventually(
-      Effect.tapError(chats.heard(bot, botId, received), ({ message }) =>
+      Effect.tapError(heard(bot, botId, received), ({ message }) =>
         Effect.andThen(
-          Effect.logWarning(`What updates tell about their chats cannot be written: ${message}`),
+          Effect.logWarning(`What updates tell about their chats and senders cannot be written: ${message}`),
           Effect.sleep("1 second")
         )
       )
@@ -288,7 +297,7 @@ const make = Effect.gen(function* () {
     function* (bot: BotKey, botId: BotId, raw: unknown) {
       const received = { raw, decoded: decodeUpdate(raw) }
       yield* count(raw, received.decoded)
-      yield* chats.heard(bot, botId, [received])
+      yield* heard(bot, botId, [received])
       return yield* Effect.gen(function* () {
         const admission = yield* permission.admit(bot, received.decoded)
         const over = yield* overLimit(bot, [received], undefined)

@@ -57,6 +57,7 @@ const layer = Layer.merge(
     Layer.mock(KnownAccounts, {}),
     Layer.mock(Limits, { over: () => Effect.succeed(new Set()) }),
     Layer.mock(Permission, {
+      heard: () => Effect.void,
       admit: () => Effect.succeed({ _tag: "Admitted", role: "member", holdsCode: false }),
       role: (_key, user) => Effect.sync(() => Option.some(roles.get(user) ?? "member"))
     }),

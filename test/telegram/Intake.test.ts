@@ -97,6 +97,7 @@ const world = Effect.fnUntraced(function* (options: {
       })
   })
   const permission = Layer.mock(Permission, {
+    heard: () => Effect.void,
     admit: (_bot, { updateId }) => Effect.succeed(options.admit?.(updateId) ?? member),
     role: () => Effect.succeedSome("member")
   })

@@ -240,16 +240,25 @@ describe("strangers", () => {
 })
 
 describe("members", () => {
-  it.effect("the language they last wrote in is kept", () =>
+  it.effect("the language they last wrote in is kept, of all who write at once; of a stranger none", () =>
     claiming(
       Effect.gen(function* () {
         const service = yield* Permission
+        const written = (user: number, language?: string) =>
+          says("hi", user, { from: userOf(user, language === undefined ? {} : { language_code: language }) })
         yield* Effect.flatMap(code, (secret) => admit(secret))
+        yield* Members.use((members) =>
+          members.add(defaultTenant, { user: UserId.make(8), role: "member" }, "admin")
+        )
         assert.isTrue(Option.isNone(yield* service.language(bot, 7)))
-        yield* admit("hi", 7, { from: userOf(7, { language_code: "ru" }) })
-        assert.deepStrictEqual(yield* service.language(bot, 7), Option.some("ru"))
-        yield* admit("hi", 7)
-        assert.deepStrictEqual(yield* service.language(bot, 7), Option.some("ru"))
+        const languages = Effect.forEach([7, 8, 9], (user) =>
+          Effect.map(service.language(bot, user), Option.getOrUndefined)
+        )
+        yield* service.heard(bot, [written(7, "de"), written(8, "fr"), written(9, "it"), written(7, "ru")])
+        assert.deepStrictEqual(yield* languages, ["ru", "fr", undefined])
+        yield* service.heard(bot, [written(7), written(8, "en")])
+        assert.deepStrictEqual(yield* languages, ["ru", "en", undefined])
+        assert.strictEqual(yield* count("members"), 2)
       })
     )
   )

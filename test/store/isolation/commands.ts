@@ -208,7 +208,7 @@ export const commands: Readonly<Record<string, Command>> = {
   "Members.setRole": (ask) => Members.use((it) => it.setRole(ask.tenant, user(ask), role(ask), "admin")),
   "Members.claim": (ask) => Members.use((it) => it.claim(ask.tenant, sender(ask))),
   "Members.join": (ask) => Members.use((it) => it.join(ask.tenant, sender(ask), role(ask))),
-  "Members.keepLanguage": (ask) => Members.use((it) => it.keepLanguage(ask.tenant, sender(ask))),
+  "Members.keepLanguages": (ask) => Members.use((it) => it.keepLanguages(ask.tenant, [sender(ask)])),
   "Members.remove": (ask) => Members.use((it) => it.remove(ask.tenant, user(ask), "admin")),
   "Invites.create": (ask) =>
     Effect.map(
@@ -229,6 +229,7 @@ export const commands: Readonly<Record<string, Command>> = {
   "Invites.purge": (ask) => Invites.use((it) => it.purge(ask.tenant, ask.x === 0 ? 0 : 9e9)),
   "Permission.role": (ask) => Permission.use((it) => it.role(bot(ask), user(ask))),
   "Permission.takesInvites": (ask) => Permission.use((it) => it.takesInvites(bot(ask))),
+  "Permission.heard": (ask) => Permission.use((it) => it.heard(bot(ask), [messageOf(ask)])),
   "Permission.admit": (ask) => Permission.use((it) => it.admit(bot(ask), messageOf(ask))),
   "Permission.claimCode": (ask) =>
     Effect.flatMap(Permission, ({ claimCode, admit }) =>
