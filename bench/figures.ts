@@ -100,10 +100,10 @@ export const projectionFigures = (found: ProjectionFigures) => [
 ]
 
 export const replicaFigures = (all: ReadonlyArray<ReplicaFigures>) =>
-  all.map(({ perSecond, processor, replicas, updates }) =>
+  all.map(({ cost, perSecond, processor, replicas, updates }) =>
     beside(
       `${replicas === 1 ? "one replica" : `${replicas} replicas`}: messages into durable notes`,
-      `${rate(perSecond)} (${count(updates)} in all; the replicas used ${processor.toFixed(2)} cores)`
+      `${rate(perSecond)} (${count(updates)} in all; the replicas used ${processor.toFixed(2)} cores, ${precise(cost)} a message)`
     )
   )
 
