@@ -225,13 +225,15 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
       const until = (done: () => boolean) =>
         Effect.gen(function* () {
           while (!done()) yield* Effect.sleep(10)
-        }).pipe(Effect.timeout("20 seconds"))
+        }).pipe(Effect.timeout("45 seconds"))
       yield* record(key, { "a.md": "a\n" })
       yield* until(() => show(directory, "a.md") === "a\n")
       save(directory, "b.md", "b\n")
       const log = yield* RevisionLog
       while ((yield* log.head(key)) < 2) yield* Effect.sleep(10)
       fs.writeFileSync(join(directory, ".git/MERGE_HEAD"), git(directory, "rev-parse", "HEAD"))
+      // Whoever looked before the merge has looked.
+      yield* Effect.sleep("1 second")
       save(directory, "a.md", "theirs\n")
       yield* record(key, { "a.md": "ours\n" })
       fs.rmSync(join(directory, ".git/MERGE_HEAD"))
@@ -248,7 +250,7 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
       yield* Effect.forkScoped(asSole(projection.follow(tenant)))
       yield* Effect.gen(function* () {
         while (!fs.existsSync(join(directory, "index.md"))) yield* Effect.sleep(10)
-      }).pipe(Effect.timeout("20 seconds"))
+      }).pipe(Effect.timeout("45 seconds"))
       assert.strictEqual(git(directory, "symbolic-ref", "HEAD").trim(), "refs/heads/main")
       assert.strictEqual(git(directory, "status", "--porcelain"), "")
     }).pipe(Effect.scoped)

@@ -1,7 +1,7 @@
 import { hostname } from "node:os"
 import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer } from "effect"
 import { DatabaseUse, type Use } from "../../src/store/DatabaseUse.ts"
 import { eventually, launch, ready, temporaryDirectory } from "../support/Application.ts"
 import { TestDatabase } from "../support/Postgres.ts"
@@ -81,13 +81,16 @@ describe("DatabaseUse", () => {
 
   it.live("a start waits for one that is just ending", () =>
     Effect.gen(function* () {
+      const taken = yield* Deferred.make<void>()
       const before = yield* Effect.forkChild(
-        Effect.scoped(Effect.andThen(use("alone"), Effect.sleep("1 second")))
+        Effect.scoped(
+          use("alone").pipe(
+            Effect.andThen(Deferred.succeed(taken, undefined)),
+            Effect.andThen(Effect.sleep("1 second"))
+          )
+        )
       )
-      yield* eventually(
-        "the first has it",
-        Effect.map(holding, ({ length }) => length === 1)
-      )
+      yield* Deferred.await(taken)
       yield* use("alone")
       yield* Fiber.join(before)
     }).pipe(Effect.provide(TestDatabase.layerOwner()))

@@ -19,10 +19,11 @@ const another = (connection: Connection, options: { readonly fence: number; read
   Effect.acquireRelease(
     Effect.promise(async () => {
       const child = spawn(process.execPath, [fileURLToPath(new URL("projector.ts", import.meta.url))], {
-        stdio: ["pipe", "pipe", "ignore"],
+        stdio: ["pipe", "pipe", "pipe"],
         env: { ...process.env, NODE_COMPILE_CACHE: join(root, "compiled") }
       })
       const said: Array<string> = []
+      child.stderr!.setEncoding("utf8").on("data", (text: string) => said.push(text))
       child.stdout!.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")))
       const place = { connection: plain(connection), directory: join(root, "kb"), name: "fenced", settle }
       child.stdin!.write(`${JSON.stringify({ ...place, ...options })}\n`)
@@ -35,13 +36,13 @@ const another = (connection: Connection, options: { readonly fence: number; read
       })
   )
 
-const until = (what: string, done: () => boolean) =>
+const until = (what: string, done: () => boolean, detail = () => "") =>
   Effect.gen(function* () {
     while (!done()) yield* Effect.sleep("20 millis")
   }).pipe(
     Effect.timeoutOrElse({
       duration: "40 seconds",
-      orElse: () => Effect.die(new Error(`it never came to this: ${what}`))
+      orElse: () => Effect.die(new Error(`it never came to this: ${what} ${detail()}`))
     })
   )
 
@@ -92,7 +93,11 @@ layerOf(layer, { excludeTestServices: true })("two projectors on one repository"
         // By something to publish it learns that it is not the one any more.
         yield* Fiber.interrupt(newer)
         yield* record(key, { "a.md": "four\n" })
-        yield* until("the older one is refused", () => older.said.includes("FenceStale"))
+        yield* until(
+          "the older one is refused",
+          () => older.said.includes("FenceStale"),
+          () => older.said.join("\n")
+        )
         assert.strictEqual(branch(), before)
 
         save(directory, "mine.md", "by hand\n")

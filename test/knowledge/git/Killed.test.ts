@@ -53,7 +53,8 @@ layerOf(layer, { excludeTestServices: true })("a killed projector", (it) => {
         let next = boot(owner, name)
         let midway = 0
         let takes = 0
-        for (let kills = 0; kills < 32; kills += 1) {
+        // Vacuous if the kills came before or after the work.
+        for (let kills = 0; kills < 32 || midway === 0; kills += 1) {
           const child = yield* Effect.promise(() => next)
           // The next one starts up meanwhile.
           next = boot(owner, name)
@@ -101,9 +102,7 @@ layerOf(layer, { excludeTestServices: true })("a killed projector", (it) => {
           written.filter((line) => !known.some((text) => text.includes(line))),
           []
         )
-        // Vacuous if the kills came before or after the work.
-        assert.isAbove(midway, 0)
       }),
-    300_000
+    600_000
   )
 })

@@ -447,7 +447,7 @@ layerOf(layer, { excludeTestServices: true })("a person's changes", (it) => {
 })
 
 // Long enough that nothing a test wrote has settled when it looks.
-layerOf(layerWith({ settle: 5000 }), { excludeTestServices: true })("a file a person is writing", (it) => {
+layerOf(layerWith({ settle: 60_000 }), { excludeTestServices: true })("a file a person is writing", (it) => {
   it.effect("is not taken before it has been left alone, and does not hold up other files", () =>
     Effect.gen(function* () {
       const { directory, key, projection } = yield* start("writing")

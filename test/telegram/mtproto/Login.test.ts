@@ -28,6 +28,7 @@ describe("login by QR code", () => {
       const session = yield* connect()
       const { next, ended } = yield* qrStates(session)
       const first = yield* next
+      telegram.login.qrSeconds = 60
       const second = yield* next
       assert(first._tag === "Code" && second._tag === "Code")
       assert.match(Redacted.value(first.url), /^tg:\/\/login\?token=[\w-]{20,}$/)
