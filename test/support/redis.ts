@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Exit, Layer, Redacted, Schedule } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Redacted, Schedule } from "effect"
 import { Redis } from "ioredis"
 import { freePort } from "./freePort.ts"
 
@@ -24,44 +24,50 @@ const startWithin = "60 seconds"
 
 class NotStarted extends Error {}
 
-/** Ready when this very server answers. The port may have become another's by now. */
-const running = Effect.fnUntraced(function* (port: number, directory: string) {
-  const child = spawn(
-    command ?? "redis-server",
-    ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory],
-    { stdio: ["ignore", "pipe", "ignore"] }
-  )
-  let output = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output = (output + text).slice(-2_000)
-  })
-  const because = (what: string) => new NotStarted(`redis-server on port ${port} ${what}:\n${output}`)
-  const ended = Effect.callback<never, NotStarted>((resume) => {
-    const end = () => resume(Effect.fail(because("ended")))
-    if ((child.exitCode ?? child.signalCode) !== null) return end()
-    child.once("exit", end).once("error", end)
-    return Effect.sync(() => void child.off("exit", end).off("error", end))
-  })
-  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: 1 })
-  client.on("error", () => undefined)
-  const answers = Effect.tryPromise(() => client.info("server")).pipe(
-    Effect.orElseSucceed(() => ""),
-    Effect.repeat({
-      until: (info) => info.includes(`process_id:${child.pid}\r`),
-      schedule: Schedule.spaced("20 millis")
+/**
+ * Ready when this very server answers. The port may have become another's by now. A server takes its real time, also
+ * where the clock of a test stands still.
+ */
+const running = Effect.fnUntraced(
+  function* (port: number, directory: string) {
+    const child = spawn(
+      command ?? "redis-server",
+      ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory],
+      { stdio: ["ignore", "pipe", "ignore"] }
+    )
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-2_000)
     })
-  )
-  yield* Effect.raceFirst(answers, ended).pipe(
-    Effect.timeoutOrElse({ duration: startWithin, orElse: () => Effect.fail(because("did not answer")) }),
-    Effect.onExit((exit) =>
-      Effect.sync(() => {
-        client.disconnect()
-        if (Exit.isFailure(exit)) child.kill("SIGKILL")
+    const because = (what: string) => new NotStarted(`redis-server on port ${port} ${what}:\n${output}`)
+    const ended = Effect.callback<never, NotStarted>((resume) => {
+      const end = () => resume(Effect.fail(because("ended")))
+      if ((child.exitCode ?? child.signalCode) !== null) return end()
+      child.once("exit", end).once("error", end)
+      return Effect.sync(() => void child.off("exit", end).off("error", end))
+    })
+    const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: 1 })
+    client.on("error", () => undefined)
+    const answers = Effect.tryPromise(() => client.info("server")).pipe(
+      Effect.orElseSucceed(() => ""),
+      Effect.repeat({
+        until: (info) => info.includes(`process_id:${child.pid}\r`),
+        schedule: Schedule.spaced("20 millis")
       })
     )
-  )
-  return child
-})
+    yield* Effect.raceFirst(answers, ended).pipe(
+      Effect.timeoutOrElse({ duration: startWithin, orElse: () => Effect.fail(because("did not answer")) }),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          client.disconnect()
+          if (Exit.isFailure(exit)) child.kill("SIGKILL")
+        })
+      )
+    )
+    return child
+  },
+  Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+)
 
 export class TestRedis extends Context.Service<
   TestRedis,
