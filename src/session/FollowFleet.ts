@@ -80,6 +80,8 @@ const make = Effect.gen(function* () {
       ],
       { concurrency: "unbounded" }
     ).pipe(
+      // However much changes meanwhile, it is looked at once: each look is at all tenants.
+      Stream.buffer({ capacity: 1, strategy: "sliding" }),
       Stream.runForEach(() => settle),
       Effect.andThen(Effect.never)
     )
