@@ -45,6 +45,8 @@ export const layer = Conversation.toLayer(
     // Messages are accepted one at a time in the order they were stored; what they wait for is not.
     const order = yield* Semaphore.make(1)
     let user: UserContext | undefined
+    // A window was stopped: what was in it may come into another.
+    let reopened = false
 
     const windows = new Set<string>()
     // When the conversation goes to another replica its messages do: nobody here may go on with them.
@@ -92,8 +94,9 @@ export const layer = Conversation.toLayer(
       Effect.suspend(() => {
         const context = user!
         let outcome: Aggregator.Outcome = "finished"
+        const again = reopened || unit.members.some(({ receivedAt }) => receivedAt <= activated + clocksApart)
         const save = (options: { readonly raw: boolean }): Effect.Effect<void, SqlError.SqlError> =>
-          processor.unit(context, unit, options).pipe(
+          processor.unit(context, unit, { ...options, again }).pipe(
             Effect.catchTag("AlreadyHandled", ({ updates }) =>
               Effect.sync(() => {
                 const before = new Set(updates)
@@ -279,7 +282,10 @@ export const layer = Conversation.toLayer(
             return Effect.succeed<Aggregator.Outcome>("finished")
           })
         )
-        if ((yield* done) === "reopen") yield* Effect.delay(receive(stored, "again"), rules.quiet)
+        if ((yield* done) === "reopen") {
+          reopened = true
+          yield* Effect.delay(receive(stored, "again"), rules.quiet)
+        }
       }).pipe(Effect.provideService(Directory, directory))
 
     return Conversation.of({

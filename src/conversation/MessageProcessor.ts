@@ -13,7 +13,7 @@ import { mayAs } from "../domain/Role.ts"
 import { Blobs } from "../knowledge/Blobs.ts"
 import { type AlreadyHandled, HandledUpdates } from "../store/HandledUpdates.ts"
 import { BotPort, type BotPortError, type OutgoingContent } from "../telegram/BotPort.ts"
-import { Outbox, type OutboxAction } from "../telegram/Outbox.ts"
+import { Outbox, type OutboxAction, type OutboxEntry } from "../telegram/Outbox.ts"
 import { Streaming } from "../telegram/Streaming.ts"
 import type { Unit } from "./Aggregator.ts"
 import { entriesOf, type Saying, told } from "./Answers.ts"
@@ -27,6 +27,7 @@ import { makeStanding } from "./Standing.ts"
 import { notedBy } from "./StoredUpdate.ts"
 import { texts } from "./Texts.ts"
 import type { UserContext } from "./UserContext.ts"
+import { joining, statusKey, updatesOf } from "./WindowStatus.ts"
 
 export type ProcessingError = AlreadyHandled | SqlError.SqlError
 
@@ -49,11 +50,14 @@ export class MessageProcessor extends Context.Service<
     readonly received: (user: UserContext, message: IncomingMessage) => Effect.Effect<void>
     /** A window opened: one status message, with the button that closes it at once. */
     readonly opened: (user: UserContext, first: UpdateId, quiet: number) => Effect.Effect<void>
-    /** A closed window. `raw`: after repeated failures, the messages just as they came. */
+    /**
+     * A closed window. `raw`: after repeated failures, the messages just as they came. `again`: some of them may have
+     * been in another window before.
+     */
     readonly unit: (
       user: UserContext,
       unit: Unit,
-      options: { readonly raw: boolean }
+      options: { readonly raw: boolean; readonly again: boolean }
     ) => Effect.Effect<void, ProcessingError>
     /** `false`: no note holds the message, it is to be treated as a new one. */
     readonly edited: (
@@ -110,13 +114,6 @@ const identityPatience = 3_000
 
 /** Milliseconds after which Telegram takes no answer to a press any more. */
 const pressLifetime = 150_000
-
-const statusKey = (first: UpdateId): string => `status:${first}`
-
-const updatesOf = ({ members, absorbed }: Pick<Unit, "members" | "absorbed">): ReadonlyArray<UpdateId> => [
-  ...members.map((one) => one.updateId),
-  ...absorbed
-]
 
 const make = Effect.gen(function* () {
   const bot = yield* BotPort
@@ -178,15 +175,15 @@ const make = Effect.gen(function* () {
     Effect.succeed([{ content: { _tag: "Text", text } }])
 
   const announce =
-    (user: UserContext, first: UpdateId, raw: boolean) =>
+    (user: UserContext, first: UpdateId, raw: boolean, more: ReadonlyArray<OutboxEntry>) =>
     (outcomes: ReadonlyArray<NoteOutcome>): Announcement => ({
       grants: user.unanswered
         ? []
         : outcomes.map(({ note }) =>
             undoGrant(user, { revision: note.revision, force: false }, `unit:${first}:${note.id}`)
           ),
-      entries: (tokens) =>
-        outcomes.flatMap(({ note, amended }, index) =>
+      entries: (tokens) => [
+        ...outcomes.flatMap(({ note, amended }, index) =>
           entriesOf(
             user,
             index === 0 ? `unit:${first}` : `unit:${first}:note:${index + 1}`,
@@ -202,16 +199,23 @@ const make = Effect.gen(function* () {
               ? (content) => ({ _tag: "Resolve", status: statusKey(first), content })
               : (content) => ({ _tag: "Send", content })
           )
-        )
+        ),
+        ...more
+      ]
     })
 
-  const noteOf = (user: UserContext, unit: Omit<Unit, "reason" | "closedAt">, raw: boolean) =>
+  const noteOf = (
+    user: UserContext,
+    unit: Omit<Unit, "reason" | "closedAt">,
+    raw: boolean,
+    more: ReadonlyArray<OutboxEntry> = []
+  ) =>
     notes.create({
       user,
       members: unit.members,
       updates: updatesOf(unit),
       raw,
-      announce: announce(user, unit.first, raw)
+      announce: announce(user, unit.first, raw, more)
     })
 
   const refused = (user: UserContext, updateId: UpdateId) =>
@@ -246,17 +250,21 @@ const make = Effect.gen(function* () {
             })
           ),
 
-    unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw }) {
-      const note = noteOf(user, unit, raw)
-      if (user.unanswered) return yield* note
+    unit: Effect.fn("MessageProcessor.unit")(function* (user, unit, { raw, again }) {
+      if (user.unanswered) return yield* noteOf(user, unit, raw)
+      const more = again ? yield* joining(outbox, user, unit) : []
+      const note = noteOf(user, unit, raw, more)
       if (yield* standing.mayNote(user)) return yield* typingWhile(user, note)
       // Whoever sent it was one to write notes then, and is not now.
       const key = `unit:${unit.first}`
       yield* handled.once(user, updatesOf(unit), key, () =>
-        standing.tellReader(user, {
-          key,
-          action: (content) => ({ _tag: "Resolve", status: statusKey(unit.first), content })
-        })
+        Effect.andThen(
+          standing.tellReader(user, {
+            key,
+            action: (content) => ({ _tag: "Resolve", status: statusKey(unit.first), content })
+          }),
+          outbox.enqueue(user.tenant, more)
+        )
       )
     }),
 

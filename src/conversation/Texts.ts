@@ -5,6 +5,8 @@ import type { NoteSummary, Revision } from "../domain/Note.ts"
 
 export interface Texts {
   readonly collecting: (seconds: number) => FormattedText
+  /** In the place of a second status message. */
+  readonly joined: FormattedText
   readonly saveNow: string
   readonly undo: string
   readonly undoAnyway: string
@@ -86,6 +88,7 @@ const list = (notes: ReadonlyArray<NoteSummary>) =>
 
 const en: Texts = {
   collecting: (seconds) => plain(`✍️ Collecting. I save one note when nothing has come for ${seconds} s.`),
+  joined: plain("☝️ This went into one note with your other messages."),
   saveNow: "Save now",
   undo: "Undo",
   undoAnyway: "Undo anyway",
@@ -183,6 +186,7 @@ const en: Texts = {
 
 const ru: Texts = {
   collecting: (seconds) => plain(`✍️ Собираю. Сохраню одной заметкой, когда ${seconds} с ничего не придёт.`),
+  joined: plain("☝️ Это вошло в одну заметку с другими вашими сообщениями."),
   saveNow: "Сохранить сейчас",
   undo: "Отменить",
   undoAnyway: "Всё равно отменить",

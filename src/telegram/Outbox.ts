@@ -35,6 +35,12 @@ export class Outbox extends Context.Service<
      * time are written together.
      */
     readonly enqueueAlone: (tenant: TenantId, entry: OutboxEntry) => Effect.Effect<void, SqlError.SqlError>
+    /** Which of these were sent under their key as far as is known, or still will be. */
+    readonly shown: (
+      tenant: TenantId,
+      botId: BotId,
+      keys: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<string>, SqlError.SqlError>
     /**
      * The dispatcher of one bot: runs until interrupted. There is one at a time per bot. The fate of rows left in
      * `sending` by a killed one is `unknown`: results are sent again first, the others stay as they are. Rows are
@@ -53,6 +59,9 @@ export class Outbox extends Context.Service<
     Effect.suspend(() => make)
   )
 }
+
+/** States of a row whose message is in the chat, or will be. */
+const there: ReadonlySet<string> = new Set(["pending", "sending", "sent"])
 
 interface Loose {
   readonly tenant: TenantId
@@ -94,6 +103,16 @@ const make = Effect.gen(function* () {
   const enqueueAlone = (tenant: TenantId, entry: OutboxEntry) =>
     Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) => together({ tenant, entry, span }))
 
+  const shown = Effect.fn("Outbox.shown")(function* (
+    tenant: TenantId,
+    botId: BotId,
+    keys: ReadonlyArray<string>
+  ) {
+    if (keys.length === 0) return []
+    const rows = yield* scope.transaction(tenant, (sql) => Rows.statuses(sql, { tenant, botId }, keys))
+    return [...rows].flatMap(([key, { state }]) => (there.has(state) ? [key] : []))
+  })
+
   const purge = Effect.fn("Outbox.purge")(function* (tenant: TenantId, age: Duration.Input) {
     const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.fromInputUnsafe(age))
     yield* scope.transaction(tenant, (sql) => Rows.remove(sql, tenant, before))
@@ -102,6 +121,7 @@ const make = Effect.gen(function* () {
   return Outbox.of({
     enqueue,
     enqueueAlone,
+    shown,
     dispatch: (bot, botId) =>
       Effect.provideContext(dispatch({ tenant: bot.tenant, app: bot.app, botId }, watch), services),
     purge

@@ -89,7 +89,11 @@ export const columns = (sql: SqlClient.SqlClient) =>
   o.settled_at IS NOT NULL AS doubted, o.cost::int AS cost, o.moved_from::text AS moved, (extract(epoch FROM o.created_at) * 1000)::float8 AS created, o.trace,
   o.action`)
 
-export const statuses = (sql: SqlClient.SqlClient, owner: Owner, keys: ReadonlyArray<string>) =>
+export const statuses = (
+  sql: SqlClient.SqlClient,
+  owner: Pick<Owner, "tenant" | "botId">,
+  keys: ReadonlyArray<string>
+) =>
   Effect.map(
     sql<{
       readonly key: string

@@ -156,9 +156,7 @@ const make = Effect.gen(function* () {
   /** The placeholder's message, once it is sent. */
   const messageOf = ({ address, botId, key }: Turn & { readonly key: string }) =>
     Effect.map(
-      scope.transaction(address.tenant, (sql) =>
-        statuses(sql, { tenant: address.tenant, app: address.app, botId }, [key])
-      ),
+      scope.transaction(address.tenant, (sql) => statuses(sql, { tenant: address.tenant, botId }, [key])),
       (rows): MessageId | undefined => rows.get(key)?.messageId
     )
 

@@ -74,6 +74,7 @@ const outbox = Layer.effect(
     Outbox.of({
       enqueue: (_tenant, entries) => Effect.sync(() => void announced.push(...entries)),
       enqueueAlone: (_tenant, entry) => Effect.sync(() => void announced.push(entry)),
+      shown: () => Effect.succeed([]),
       dispatch: () => Effect.never,
       purge: () => Effect.succeed(0)
     })
