@@ -40,6 +40,7 @@ const manager = Layer.unwrap(
 ).pipe(Layer.provideMerge(SessionSecrets.layer), Layer.provide(MtcuteClient.layer))
 
 export const accounts = Layer.merge(ChatFollows.layer, AccountFiles.layer).pipe(
-  Layer.provideMerge(Layer.merge(FollowStore.layer, KnownAccounts.layer)),
-  Layer.provideMerge(manager)
+  Layer.provideMerge(KnownAccounts.layer),
+  Layer.provideMerge(manager),
+  Layer.provideMerge(FollowStore.layer)
 )

@@ -134,6 +134,12 @@ const said = (view: Exclude<LoginView, { readonly _tag: "Ended" }>): Effect.Effe
   }
 }
 
+/** What becomes of the account's messages now that it is logged in. */
+const flowing = (where: string, follows: ReadonlyArray<{ readonly source: unknown }>) =>
+  follows.some(({ source }) => source === "saved")
+    ? `Its Saved Messages become notes from now on. To stop that: zapiska session unfollow ${where} saved`
+    : `Its Saved Messages do not become notes, for that was ended before. To have it again: zapiska session follow ${where} saved`
+
 const login = Command.make(
   "login",
   {
@@ -152,10 +158,14 @@ const login = Command.make(
         let view: LoginView = yield* client.sessions.login({ params, payload })
         while (true) {
           if (view._tag === "Ended") return yield* new CommandRefused({ message: view.message })
+          if (view._tag === "Authorized") {
+            const { id } = view.account
+            const follows = (yield* client.follows.list({ params })).filter(({ account }) => account === id)
+            return yield* show(view, `${yield* said(view)}\n${flowing(`${tenant} ${app}`, follows)}`)
+          }
           const now = JSON.stringify(view)
           if (now !== last) yield* show(view, yield* said(view))
           last = now
-          if (view._tag === "Authorized") return
           const answered =
             view._tag === "CodeSent"
               ? client.sessions.code({ params, payload: { code: yield* readSecret("The code") } })

@@ -31,11 +31,16 @@ const en: LoginTexts = {
       local ? "\n\nIt opens only on the machine I run on; the operator can change that with PUBLIC_URL." : "",
       `\n\nIt works once, for ${minutes} minutes, and for your account only. `,
       bold("Give it to nobody"),
-      ", and never type a code from Telegram anywhere else."
+      ", and never type a code from Telegram anywhere else.\n\n" +
+        "Once you are logged in, what you write into Saved Messages becomes notes here; nothing older, and no other chat " +
+        "until one is chosen. To stop that, send me /unfollow saved; to end all of it, choose it on your phone under " +
+        "Settings → Devices."
     ),
   inPrivate: plain("Everybody here would see the link. Ask me in our private chat."),
   loggedIn: plain(
-    "Your account is logged in already. To end that, choose it on your phone under Settings → Devices."
+    "Your account is logged in already, and what you write into Saved Messages becomes notes here, unless that was " +
+      "ended. To log out, choose it on your phone under Settings → Devices; to stop the notes alone, send " +
+      "me /unfollow saved."
   ),
   withoutKey: (tenant) =>
     compose(
@@ -59,10 +64,17 @@ const ru: LoginTexts = {
         : "",
       `\n\nСсылка сработает один раз, в течение ${minutes} минут, и только для вашего аккаунта. `,
       bold("Никому её не давайте"),
-      " и нигде больше не вводите коды от Telegram."
+      " и нигде больше не вводите коды от Telegram.\n\n" +
+        "После входа всё, что вы напишете в «Избранное», будет становиться заметками здесь; ничего из прошлого и " +
+        "никаких других чатов, пока их не выберут. Чтобы это прекратить, отправьте мне /unfollow saved; чтобы выйти " +
+        "совсем, завершите сеанс на телефоне: Настройки → Устройства."
     ),
   inPrivate: plain("Здесь ссылку увидят все. Попросите меня в личном чате."),
-  loggedIn: plain("Вы уже вошли. Чтобы выйти, выберите этот сеанс на телефоне: Настройки → Устройства."),
+  loggedIn: plain(
+    "Вы уже вошли, и всё, что вы пишете в «Избранное», становится заметками здесь, если это не отключено. Чтобы выйти, " +
+      "выберите этот сеанс на телефоне: Настройки → Устройства; чтобы прекратить только заметки, отправьте " +
+      "мне /unfollow saved."
+  ),
   withoutKey: (tenant) =>
     compose(
       "Сначала оператор должен дать мне API id и hash с https://my.telegram.org:\n",

@@ -1,10 +1,10 @@
-/** Which chats of an account become notes: chosen by people, one by one. A login by itself follows nothing. */
+/** Which chats of an account become notes: Saved Messages since its login, the others chosen by people, one by one. */
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import type { ChatName } from "../domain/ChatName.ts"
 import type { Actor } from "../store/Audit.ts"
 import type { FollowableChat, Source } from "../telegram/UserClient.ts"
-import type { FollowedChat } from "./FollowedChat.ts"
+import { type FollowedChat, savedTitle } from "./FollowedChat.ts"
 import { FollowStore, type NotFollowed } from "./FollowStore.ts"
 import { type ChatsError, KnownAccounts } from "./KnownAccounts.ts"
 import { NotAuthorized } from "./SessionError.ts"
@@ -56,7 +56,7 @@ interface Chosen {
   readonly title: string
 }
 
-const saved: Chosen = { source: "saved", title: "Saved Messages" }
+const saved: Chosen = { source: "saved", title: savedTitle }
 
 /** Names are the same whatever their case (Telegram). */
 const isNamed = (name: ChatName) => (chat: FollowableChat) =>

@@ -6,7 +6,7 @@ import { type Actor, Audit } from "../store/Audit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { Source } from "../telegram/UserClient.ts"
-import type { FollowedChat } from "./FollowedChat.ts"
+import { type FollowedChat, savedTitle } from "./FollowedChat.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 
 export interface NewFollow {
@@ -35,6 +35,13 @@ export class FollowStore extends Context.Service<
       chat: NewFollow,
       actor: Actor
     ) => Effect.Effect<FollowedChat, SqlError.SqlError>
+    /** Saved Messages, from the login of the account on; not where somebody ended that before. Joins the login's transaction. */
+    readonly followSaved: (
+      key: SessionKey,
+      login: { readonly account: UserId; readonly at: number },
+      actor: Actor
+    ) => Effect.Effect<void, SqlError.SqlError>
+    /** Of Saved Messages it is remembered. */
     readonly unfollow: (
       key: SessionKey,
       source: Source,
@@ -89,24 +96,30 @@ const make = Effect.gen(function* () {
       Effect.map(
         sql<Row>`
           SELECT tenant_id AS tenant, app, account_id::float8 AS account, source, title, since_s::float8 AS since,
-            last_message::float8 AS last, (extract(epoch FROM taken_at) * 1000)::float8 AS taken, last_error AS error
-          FROM followed_chats WHERE tenant_id = ${key.tenant} AND app = ${key.app}
+            last_message::float8 AS last, round(extract(epoch FROM taken_at) * 1000)::float8 AS taken, last_error AS error
+          FROM followed_chats
+          WHERE tenant_id = ${key.tenant} AND app = ${key.app} AND unfollowed_at IS NULL
           ORDER BY created_at, source`,
         (rows) => rows.map(chatOf)
       )
     )
 
-  /**
-   * In the transaction of the change. The client of the session is closed, wherever it is: it goes on from the positions
-   * that are stored, so that nothing is lost that was told and not taken yet.
-   */
-  const changed = (key: SessionKey, actor: Actor, action: string, details: Record<string, Schema.Json>) =>
+  /** In the transaction of the change. */
+  const noted = (key: SessionKey, actor: Actor, action: string, details: Record<string, Schema.Json>) =>
     scope.transaction(key.tenant, (sql) =>
       Effect.gen(function* () {
         yield* audit.record({ tenant: key.tenant, actor, action, subject: key.app, details })
         yield* signals.notify(sql, "zapiska_follows", key.tenant)
-        yield* signals.notify(sql, "zapiska_sessions_wanted", sessionName(key))
       })
+    )
+
+  /**
+   * The client of the session is closed, wherever it is: it goes on from the positions that are stored, so that nothing is
+   * lost that was told and not taken yet.
+   */
+  const changed = (...change: Parameters<typeof noted>) =>
+    scope.transaction(change[0].tenant, (sql) =>
+      Effect.andThen(noted(...change), signals.notify(sql, "zapiska_sessions_wanted", sessionName(change[0])))
     )
 
   return FollowStore.of({
@@ -117,8 +130,9 @@ const make = Effect.gen(function* () {
             INSERT INTO followed_chats AS f (tenant_id, app, account_id, source, title, since_s)
             VALUES (${key.tenant}, ${key.app}, ${account}::bigint, ${String(source)}, ${title}, ${since}::bigint)
             ON CONFLICT (tenant_id, app, account_id, source) DO UPDATE SET
-              title = EXCLUDED.title, since_s = EXCLUDED.since_s, last_error = NULL,
-              last_message = CASE WHEN EXCLUDED.since_s < f.since_s THEN 0 ELSE f.last_message END`
+              title = EXCLUDED.title, since_s = EXCLUDED.since_s, last_error = NULL, unfollowed_at = NULL,
+              last_message = CASE WHEN EXCLUDED.since_s < f.since_s OR f.unfollowed_at IS NOT NULL
+                THEN 0 ELSE f.last_message END`
           yield* changed(key, actor, "chat.followed", { source, since })
         })
       )
@@ -126,12 +140,27 @@ const make = Effect.gen(function* () {
       return all.find((one) => one.source === source && one.account === account)!
     }),
 
+    followSaved: Effect.fn("FollowStore.followSaved")((key, { account, at }, actor) =>
+      scope.transaction(key.tenant, (sql) =>
+        Effect.gen(function* () {
+          const begun = yield* sql`
+            INSERT INTO followed_chats (tenant_id, app, account_id, source, title, since_s)
+            VALUES (${key.tenant}, ${key.app}, ${account}::bigint, 'saved', ${savedTitle}, ${at}::bigint)
+            ON CONFLICT (tenant_id, app, account_id, source) DO NOTHING RETURNING 1`
+          // A session that is being logged in has no client yet.
+          if (begun.length > 0) yield* noted(key, actor, "chat.followed", { source: "saved", since: at })
+        })
+      )
+    ),
+
     unfollow: Effect.fn("FollowStore.unfollow")((key, source, actor) =>
       scope.transaction(key.tenant, (sql) =>
         Effect.gen(function* () {
-          const gone = yield* sql`
-            DELETE FROM followed_chats
-            WHERE tenant_id = ${key.tenant} AND app = ${key.app} AND source = ${String(source)} RETURNING 1`
+          const ofChat = sql`tenant_id = ${key.tenant} AND app = ${key.app} AND source = ${String(source)}
+            AND unfollowed_at IS NULL`
+          const gone = yield* source === "saved"
+            ? sql`UPDATE followed_chats SET unfollowed_at = now() WHERE ${ofChat} RETURNING 1`
+            : sql`DELETE FROM followed_chats WHERE ${ofChat} RETURNING 1`
           if (gone.length === 0) return yield* new NotFollowed({ session: sessionName(key), source })
           yield* changed(key, actor, "chat.unfollowed", { source })
         })
@@ -144,7 +173,8 @@ const make = Effect.gen(function* () {
       scope.transaction(
         tenant,
         (sql) => sql<SessionKey>`
-          SELECT DISTINCT tenant_id AS tenant, app FROM followed_chats WHERE tenant_id = ${tenant} ORDER BY app`
+          SELECT DISTINCT tenant_id AS tenant, app FROM followed_chats
+          WHERE tenant_id = ${tenant} AND unfollowed_at IS NULL ORDER BY app`
       ),
 
     advance: ({ account, app, since, source, tenant }, last) =>

@@ -3,6 +3,9 @@ import { Schema } from "effect"
 import { AppId, MessageId, TenantId, UserId } from "../domain/Ids.ts"
 import { Source } from "../telegram/UserClient.ts"
 
+/** What Telegram calls the chat of an account with itself. */
+export const savedTitle = "Saved Messages"
+
 export const FollowedChat = Schema.Struct({
   tenant: TenantId,
   app: AppId,

@@ -1,7 +1,9 @@
 /** One login, from the first connection to a session that is kept, or to nothing. */
 import { Clock, Deferred, type Duration, Effect, Exit, Option, Queue, type Redacted, Stream } from "effect"
 import { Lease } from "../lock/Locks.ts"
+import type { Actor } from "../store/Audit.ts"
 import type { UserAccount, UserClient, UserError, UserSession } from "../telegram/UserClient.ts"
+import type { FollowStore } from "./FollowStore.ts"
 import { endOfLogin, type LoginStep, loginErrorOf, tries } from "./LoginStep.ts"
 import {
   AlreadyAuthorized,
@@ -34,7 +36,7 @@ export type LoginMethod =
 export interface LoginCall {
   readonly key: SessionKey
   readonly method: LoginMethod
-  readonly actor: string
+  readonly actor: Actor
   readonly within: Duration.Input
   readonly answers: Queue.Dequeue<Answer>
   /** By somebody else, and why. */
@@ -46,8 +48,9 @@ export const makeLoginScript = (services: {
   readonly store: SessionStore["Service"]
   readonly secrets: SessionSecrets["Service"]
   readonly users: UserClient["Service"]
+  readonly follows: FollowStore["Service"]
 }) => {
-  const { secrets, store, users } = services
+  const { follows, secrets, store, users } = services
 
   /** The row of a session that may be logged in; the reason where it may not. */
   const mayBegin = Effect.fnUntraced(function* (key: SessionKey) {
@@ -100,7 +103,9 @@ export const makeLoginScript = (services: {
     /** What is authorized at Telegram and cannot be kept here must not stay there either. */
     const keep = Effect.fnUntraced(function* (client: UserSession, account: UserAccount, reason: MoveReason) {
       const kept = { session: yield* asked(client.exportSession), peers: yield* client.exportPeers }
-      yield* move(reason, { account }, secrets.keep(key, kept)).pipe(
+      const at = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const followed = follows.followSaved(key, { account: account.id, at }, actor)
+      yield* move(reason, { account }, Effect.andThen(secrets.keep(key, kept), followed)).pipe(
         Effect.onError(() =>
           client.logOut.pipe(
             Effect.timeout("5 seconds"),

@@ -16,10 +16,12 @@ import {
 import type { SqlError } from "effect/sql"
 import type { TenantId } from "../domain/Ids.ts"
 import { Locks } from "../lock/Locks.ts"
+import type { Actor } from "../store/Audit.ts"
 import { Signals } from "../store/Signals.ts"
 import { TenantScope } from "../store/TenantScope.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import { type UserAccount, UserClient } from "../telegram/UserClient.ts"
+import { FollowStore } from "./FollowStore.ts"
 import { type Answer, type LoginMethod, makeLoginScript } from "./LoginScript.ts"
 import type { LoginStep } from "./LoginStep.ts"
 import {
@@ -39,8 +41,7 @@ import { isPending } from "./SessionState.ts"
 import { SessionStore } from "./SessionStore.ts"
 
 export interface LoginOptions {
-  /** `admin` or `user:<telegram id>`. */
-  readonly actor: string
+  readonly actor: Actor
   /** The whole login; 10 minutes. */
   readonly within?: Duration.Input
 }
@@ -81,7 +82,7 @@ export const makeLogins = Effect.fnUntraced(function* (
   const tasks = yield* TaskManager
   const signals = yield* Signals
   const scope = yield* TenantScope
-  const script = makeLoginScript({ store, secrets, users })
+  const script = makeLoginScript({ store, secrets, users, follows: yield* FollowStore })
   const logins = new Map<string, Login>()
   let begun = 0
 

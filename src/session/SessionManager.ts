@@ -23,6 +23,7 @@ import type { TenantUnknown } from "../store/Tenants.ts"
 import { TaskManager } from "../task/TaskManager.ts"
 import type { UserClient } from "../telegram/UserClient.ts"
 import { type Ending, makeEnding } from "./Ending.ts"
+import type { FollowStore } from "./FollowStore.ts"
 import { makeLiveSessions } from "./LiveSessions.ts"
 import type { LoginStep } from "./LoginStep.ts"
 import { type LoginOptions, makeLogins } from "./Logins.ts"
@@ -109,7 +110,7 @@ export class SessionManager extends Context.Service<
   }): Layer.Layer<
     SessionManager,
     never,
-    Locks | SessionSecrets | SessionStore | Signals | TaskManager | TenantScope | UserClient
+    FollowStore | Locks | SessionSecrets | SessionStore | Signals | TaskManager | TenantScope | UserClient
   > => Layer.effect(SessionManager, make(options.tenants))
 }
 

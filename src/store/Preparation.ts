@@ -17,6 +17,7 @@ import sessions from "./migrations/0008_sessions.ts"
 import botFences from "./migrations/0009_bot_fences.ts"
 import loginLinks from "./migrations/0010_login_links.ts"
 import followedChats from "./migrations/0011_followed_chats.ts"
+import followedSinceLogin from "./migrations/0012_followed_since_login.ts"
 import { createRole, engineRole, missingSettings, type Role, roles, runtimeRole } from "./Roles.ts"
 
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
@@ -43,7 +44,8 @@ export const migrations = {
   "0008_sessions": sessions,
   "0009_bot_fences": botFences,
   "0010_login_links": loginLinks,
-  "0011_followed_chats": followedChats
+  "0011_followed_chats": followedChats,
+  "0012_followed_since_login": followedSinceLogin
 }
 
 const migrationTable = "schema_migrations"

@@ -107,7 +107,11 @@ it.live(
       const { code, out } = yield* Fiber.join(login)
       assert.strictEqual(code, 0, out)
       assert.match(out, /█[\s\S]*Scan it with Telegram on your phone: Settings → Devices/)
-      assert.match(out, /two-step password; its hint: the dog; 3 tries\n[\s\S]*Logged in as Bob \(43\)$/)
+      assert.match(out, /two-step password; its hint: the dog; 3 tries\n[\s\S]*Logged in as Bob \(43\)\n/)
+      assert.match(
+        out,
+        /Saved Messages become notes from now on\. To stop that: zapiska session unfollow default mine saved$/
+      )
 
       done(
         /^TENANT +APP .*\ndefault +mine +user +AUTHORIZED +Bob \(43\) +test /,
@@ -154,7 +158,9 @@ it.live(
 
       const login = yield* Effect.forkChild(zapiska("session login default mine"))
       yield* scanned(telegram, ann.id, printed)
-      done(/Logged in as Ann \(42\)$/, yield* Fiber.join(login))
+      done(/Logged in as Ann \(42\)\nIts Saved Messages become notes from now on\./, yield* Fiber.join(login))
+      done(/\nsaved +Saved Messages /, yield* zapiska("session following default mine"))
+      done(/is followed no longer/, yield* zapiska("session unfollow default mine saved"))
       done(
         /^default\/mine is AUTHORIZED, logged in as Ann \(42\), run by \S+\n\nAT +FROM /,
         yield* zapiska("session status default mine")
@@ -164,6 +170,13 @@ it.live(
       assert.strictEqual(telegram.valid(), 1)
       done(/^default\/mine is logged out$/, yield* zapiska("session revoke default mine --yes"))
       assert.strictEqual(telegram.valid(), 0)
+
+      const again = yield* Effect.forkChild(zapiska("session login default mine"))
+      yield* scanned(telegram, ann.id, printed)
+      done(
+        /\nIts Saved Messages do not become notes, for that was ended before\. .* follow default mine saved$/,
+        yield* Fiber.join(again)
+      )
     }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
   },
   400_000

@@ -1,6 +1,7 @@
 /** Choosing chats: over the real client, on a real database. */
+import { PgConnection } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { ChatName } from "../../src/domain/ChatName.ts"
 import { AppId, ChatId, MessageId, TenantId, UserId } from "../../src/domain/Ids.ts"
 import { ChatFollows } from "../../src/session/ChatFollows.ts"
@@ -9,8 +10,9 @@ import { KnownAccounts } from "../../src/session/KnownAccounts.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { LoopbackTelegram } from "../support/mtproto/LoopbackTelegram.ts"
-import { ada, beneath, loggedIn, process, withoutPassword } from "./mtproto/support.ts"
-import { added, key } from "./support.ts"
+import { TestDatabase } from "../support/Postgres.ts"
+import { ada, beneath, loggedIn, process, secret, withoutPassword } from "./mtproto/support.ts"
+import { added, by, key, state, watching } from "./support.ts"
 
 const news = { id: 1_500, title: "News", username: "News" }
 const newsChat = ChatId.make(-1_000_000_001_500)
@@ -18,8 +20,7 @@ const quiet = { id: 1_600, title: "Quiet" }
 const name = (text: string) => ChatName.make(text)
 
 const layer = ChatFollows.layer.pipe(
-  Layer.provideMerge(Layer.merge(FollowStore.layer, KnownAccounts.layer)),
-  Layer.provideMerge(Audit.layer),
+  Layer.provideMerge(KnownAccounts.layer),
   Layer.provideMerge(process),
   Layer.provideMerge(beneath)
 )
@@ -50,12 +51,13 @@ describe("choosing chats", () => {
         since: 1_700_000_000,
         lastMessage: MessageId.make(0)
       })
+      yield* follows.unfollow(key, name("saved"), "admin")
       const before = Math.floor(Date.now() / 1000)
       const saved = yield* follows.follow(key, { chat: name("saved") }, "user:7001")
       assert.isAtLeast(saved.since, before)
       assert.deepStrictEqual(
         (yield* follows.list(key)).map(({ source }) => source),
-        [newsChat, "saved"]
+        ["saved", newsChat]
       )
       const unknown = yield* Effect.flip(follows.follow(key, { chat: name("@quiet") }, "admin"))
       assert.strictEqual(unknown._tag, "ChatUnknown")
@@ -70,7 +72,9 @@ describe("choosing chats", () => {
       assert.deepStrictEqual(
         rows.map(({ action, actor, details }) => [action, actor, details.source]).reverse(),
         [
+          ["chat.followed", by.actor, "saved"],
           ["chat.followed", "admin", newsChat],
+          ["chat.unfollowed", "admin", "saved"],
           ["chat.followed", "user:7001", "saved"],
           ["chat.unfollowed", "admin", newsChat],
           ["chat.unfollowed", "admin", "saved"]
@@ -101,6 +105,7 @@ describe("choosing chats", () => {
       yield* store.advance(first, MessageId.make(30))
       const [known] = yield* follows.list(key)
       assert.strictEqual(known?.lastMessage, 40)
+      assert.isTrue(Number.isInteger(known?.takenAt))
       assert.isUndefined(known?.lastError)
       const later = yield* follows.follow(key, { chat: name("saved"), since: 3_000 }, "admin")
       assert.strictEqual(later.lastMessage, 40)
@@ -146,6 +151,100 @@ describe("choosing chats", () => {
       assert.deepStrictEqual(yield* store.list(other), [])
       assert.deepStrictEqual(yield* store.sessions(other.tenant), [])
       assert.deepStrictEqual(yield* store.sessions(key.tenant), [key])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("Saved Messages", () => {
+  const sources = ChatFollows.use((follows) =>
+    Effect.map(follows.list(key), (all) => all.map(({ source }) => source))
+  )
+  const loggedOut = SessionManager.use((manager) => manager.revoke(key, "admin"))
+
+  it.live("are followed from the login on, in whose name it was made, and nothing older", () =>
+    Effect.gen(function* () {
+      const before = Math.floor(Date.now() / 1000)
+      const { follows } = yield* world
+      const [saved, ...others] = yield* follows.list(key)
+      assert(saved !== undefined)
+      assert.deepStrictEqual(others, [])
+      const { since, ...rest } = saved
+      const account = UserId.make(ada.id)
+      const title = "Saved Messages"
+      assert.deepStrictEqual(rest, {
+        ...key,
+        account,
+        source: "saved",
+        title,
+        lastMessage: MessageId.make(0)
+      })
+      assert.isAtLeast(since, before)
+      assert.isAtMost(since, Math.floor(Date.now() / 1000))
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.live("are followed with the login or neither is: nothing comes between them", () =>
+    Effect.gen(function* () {
+      const telegram = yield* LoopbackTelegram
+      yield* telegram.addAccount(withoutPassword)
+      yield* added()
+      const owner = yield* PgConnection.make((yield* TestDatabase).owner)
+      yield* owner.query("ALTER TABLE zapiska.followed_chats ADD CONSTRAINT nothing CHECK (false)")
+      const manager = yield* SessionManager
+      const { ended, next } = yield* watching(manager.loginByCode(key, secret(ada.phone), by))
+      yield* next("CodeSent")
+      yield* Effect.flip(manager.submitCode(key, secret("54321")))
+      assert.isTrue(Result.isFailure(yield* ended))
+      assert.strictEqual(yield* state, "ABSENT")
+      assert.strictEqual(yield* telegram.loggedIn(ada.id), 0)
+      assert.deepStrictEqual(yield* sources, [])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.live(
+    "stay unfollowed once that was chosen, whatever becomes of the session, until it is chosen again",
+    () =>
+      Effect.gen(function* () {
+        const { follows, store } = yield* world
+        const [first] = yield* follows.list(key)
+        yield* store.advance(first!, MessageId.make(40))
+        yield* follows.unfollow(key, name("saved"), "user:7001")
+        yield* (yield* SessionManager).validate(key)
+        assert.deepStrictEqual(yield* sources, [])
+        yield* loggedOut
+        yield* loggedIn()
+        assert.deepStrictEqual(yield* sources, [])
+        assert.deepStrictEqual(yield* store.sessions(key.tenant), [])
+        assert.strictEqual(
+          (yield* Effect.flip(follows.unfollow(key, name("saved"), "admin")))._tag,
+          "NotFollowed"
+        )
+        const before = Math.floor(Date.now() / 1000)
+        const again = yield* follows.follow(key, { chat: name("saved") }, "admin")
+        // What was written meanwhile was not to become notes.
+        assert.isAtLeast(again.since, before)
+        assert.strictEqual(again.lastMessage, 0)
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.live("go on where they were when their account is logged in again, and begin anew with another", () =>
+    Effect.gen(function* () {
+      const { telegram, follows, store } = yield* world
+      const [first] = yield* follows.list(key)
+      yield* store.advance(first!, MessageId.make(40))
+      yield* loggedOut
+      const bea = { id: 7_002, phone: "491709998877", name: "Bea" }
+      yield* telegram.addAccount(bea)
+      yield* loggedIn(bea)
+      yield* loggedOut
+      yield* loggedIn()
+      assert.deepStrictEqual(
+        (yield* follows.list(key)).map(({ account, lastMessage }) => [account, lastMessage]),
+        [
+          [ada.id, 40],
+          [bea.id, 0]
+        ]
+      )
     }).pipe(Effect.provide(layer))
   )
 })

@@ -7,6 +7,7 @@ import { Fences } from "../../src/lock/Fences.ts"
 import { makeLocks } from "../../src/lock/Leasing.ts"
 import { Locks } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
+import { FollowStore } from "../../src/session/FollowStore.ts"
 import { type SessionKey, sessionName } from "../../src/session/SessionEvents.ts"
 import { leaseOf } from "../../src/session/SessionLife.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
@@ -124,6 +125,7 @@ const makeWorld = Effect.fnUntraced(function* (
           layer,
           locksOf(`process ${nth}`),
           TaskManager.layer,
+          Layer.mock(FollowStore, {}),
           Layer.mock(Signals, { listen: () => Stream.never }),
           Layer.mock(TenantScope, {})
         )

@@ -6,12 +6,14 @@ import { Fences } from "../../src/lock/Fences.ts"
 import { type LockStore, makeLocks } from "../../src/lock/Leasing.ts"
 import { Lease, Locks } from "../../src/lock/Locks.ts"
 import { makeMemoryStore } from "../../src/lock/LocksMemory.ts"
+import { FollowStore } from "../../src/session/FollowStore.ts"
 import { SessionEvents, type SessionKey } from "../../src/session/SessionEvents.ts"
 import { leaseOf } from "../../src/session/SessionLife.ts"
 import { SessionManager } from "../../src/session/SessionManager.ts"
 import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Vault } from "../../src/session/Vault.ts"
+import { Audit } from "../../src/store/Audit.ts"
 import { TaskManager } from "../../src/task/TaskManager.ts"
 import type { UserClient } from "../../src/telegram/UserClient.ts"
 
@@ -39,9 +41,12 @@ export const process = (
   } = {}
 ) =>
   SessionManager.layer({ tenants: options.tenants ?? Effect.succeed([defaultTenant]) }).pipe(
-    Layer.provideMerge(Layer.mergeAll(SessionSecrets.layer, SessionEvents.layer, TaskManager.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(FollowStore.layer, SessionSecrets.layer, SessionEvents.layer, TaskManager.layer)
+    ),
     Layer.provideMerge(
       Layer.mergeAll(
+        Audit.layer,
         SessionStore.layer({ replica: options.replica ?? "one" }),
         Vault.layer({ masterKey: options.masterKey ?? masterKey }),
         users,

@@ -14,7 +14,7 @@ export const key = { tenant: defaultTenant, app: AppId.make("mine") }
 export const ann = { id: UserId.make(42), name: "Ann", phone: "+4915550042" }
 export const bob = { id: UserId.make(43), name: "Bob", password: "canary-5e55i0n-right", hint: "the dog" }
 export const apiHash = "0123456789abcdef0123456789abcdef"
-export const by = { actor: "user:42" }
+export const by = { actor: "user:42" } as const
 
 export const beneath = Layer.mergeAll(TestDatabase.layer, Scrubber.layer, Logger.layer([]))
 

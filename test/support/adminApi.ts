@@ -65,9 +65,10 @@ const bots = Layer.unwrap(
 const links = LoginLinks.layer({ base: "https://notes.example" })
 
 const sessions = Layer.merge(ChatFollows.layer, links).pipe(
-  Layer.provide(Layer.merge(FollowStore.layer, KnownAccounts.layer)),
+  Layer.provide(KnownAccounts.layer),
   Layer.provide(SessionEvents.layer),
   Layer.provideMerge(SessionManager.layer({ tenants: Effect.succeed([defaultTenant]) })),
+  Layer.provide(FollowStore.layer),
   Layer.provideMerge(SessionSecrets.layer),
   Layer.provide(LocksMemory.layer),
   Layer.provide(Fences.layer)

@@ -290,6 +290,13 @@ export const commands: Readonly<Record<string, Command>> = {
     SessionStore.use((it) => it.note(session(ask), { actor: "system" }, { error: says(ask) })),
   "SessionStore.remove": (ask) => SessionStore.use((it) => it.remove(session(ask))),
   "FollowStore.follow": follow,
+  "FollowStore.followSaved": (ask) =>
+    Effect.andThen(
+      SessionStore.use((it) => it.add(session(ask), { kind: "user" })).pipe(
+        Effect.catchTag("SessionExists", () => Effect.void)
+      ),
+      FollowStore.use((it) => it.followSaved(session(ask), { account: user(ask), at: ask.y }, "admin"))
+    ),
   "FollowStore.unfollow": (ask) =>
     Effect.andThen(
       follow(ask),
