@@ -31,7 +31,7 @@ export class SecretUnknown extends Schema.TaggedError<SecretUnknown>()("SecretUn
 /** It is there and does not open: another SECRETS_KEY, or somebody changed or moved the row. */
 export class SecretUnreadable extends Schema.TaggedError<SecretUnreadable>()("SecretUnreadable", {
   what: Schema.String,
-  /** Where it is the tenant's key that does not open, nothing of the tenant does. */
+  /** `key`: that of the tenant is of another SECRETS_KEY, with which all would open again. */
   lost: Schema.Literals(["key", "secret"])
 }) {
   override get message() {
@@ -105,12 +105,24 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
   const bindingOf = (tenant: TenantId, { kind, alias }: SecretName) => [tenant, kind, alias]
   const keyBinding = (tenant: TenantId, id: string) => [tenant, "key", id]
 
-  const unwrap = (tenant: TenantId, { id, wrapped }: KeyRow) =>
-    Option.match(Envelope.open(master, keyBinding(tenant, id), wrapped), {
-      onNone: () =>
-        Effect.fail(new SecretUnreadable({ what: `The key ${id} of tenant ${tenant}`, lost: "key" })),
-      onSome: (bytes) => Effect.succeed<Envelope.SealingKey>({ id, bytes })
-    })
+  const isForeign = ({ wrapped }: KeyRow) =>
+    Option.exists(Envelope.keyIdOf(wrapped), (id) => id !== master.id)
+
+  /** `None`: sealed under this very SECRETS_KEY, and changed or moved here since. No other key would open it. */
+  const unwrap = (tenant: TenantId, row: KeyRow) =>
+    isForeign(row)
+      ? Effect.fail(new SecretUnreadable({ what: `The key ${row.id} of tenant ${tenant}`, lost: "key" }))
+      : Effect.succeed(
+          Option.map(
+            Envelope.open(master, keyBinding(tenant, row.id), row.wrapped),
+            (bytes): Envelope.SealingKey => ({ id: row.id, bytes })
+          )
+        )
+  const unwrapAll = (tenant: TenantId, rows: ReadonlyArray<KeyRow>) =>
+    Effect.map(
+      Effect.forEach(rows, (row) => unwrap(tenant, row)),
+      (all) => all.flatMap(Option.toArray)
+    )
 
   const add = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, tenant: TenantId) {
     const key = Envelope.newKey()
@@ -155,24 +167,22 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
 
   const read = (tenant: TenantId, row: SecretRow & KeyRow) =>
     Effect.gen(function* () {
-      const known = row.id === null ? [] : [yield* unwrap(tenant, row)]
+      const known = yield* unwrapAll(tenant, row.id === null ? [] : [row])
       return yield* opened(tenant, row, known)
     })
 
-  const stateOf = (tenant: TenantId, row: SecretRow & KeyRow): Effect.Effect<SecretState> => {
-    const foreign = row.id !== null && Option.getOrUndefined(Envelope.keyIdOf(row.wrapped)) !== master.id
-    return foreign
+  const stateOf = (tenant: TenantId, row: SecretRow & KeyRow): Effect.Effect<SecretState> =>
+    row.id !== null && isForeign(row)
       ? Effect.succeed("foreign")
       : Effect.match(read(tenant, row), { onFailure: () => "damaged", onSuccess: () => "sound" })
-  }
 
   return Vault.of({
     put: Effect.fn("Vault.put")((tenant, name, secret) =>
       scope.transaction(tenant, (sql) =>
         Effect.gen(function* () {
           yield* alone(sql, tenant)
-          const [newest] = yield* keys(sql, tenant)
-          const key = newest === undefined ? yield* add(sql, tenant) : yield* unwrap(tenant, newest)
+          const [newest] = yield* unwrapAll(tenant, yield* keys(sql, tenant))
+          const key = newest ?? (yield* add(sql, tenant))
           const bytes = encoder.encode(Redacted.value(secret))
           yield* write(sql, tenant, name, Envelope.seal(key, bindingOf(tenant, name), bytes))
         })
@@ -230,7 +240,7 @@ const make = Effect.fnUntraced(function* (masterKey: Redacted.Redacted<Uint8Arra
       scope.transaction(tenant, (sql) =>
         Effect.gen(function* () {
           yield* alone(sql, tenant)
-          const old = yield* Effect.forEach(yield* keys(sql, tenant), (row) => unwrap(tenant, row))
+          const old = yield* unwrapAll(tenant, yield* keys(sql, tenant))
           const rows = yield* sql<SecretRow>`
             SELECT kind, alias, sealed FROM vault_secrets WHERE tenant_id = ${tenant}`
           const key = yield* add(sql, tenant)

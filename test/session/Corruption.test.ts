@@ -212,6 +212,60 @@ it.live("what opens and is no session is set aside as well", () => {
   }).pipe(Effect.provide(beneath))
 })
 
+it.live(
+  "another tenant's with the key it was sealed under beside it: set aside, told and healed all the same",
+  () => {
+    const { layer: users, world: telegram } = makeFakeTelegram([ann, bob])
+    return Effect.gen(function* () {
+      const { transaction } = yield* TenantScope
+      yield* both
+      yield* begins(
+        users,
+        Effect.forEach([key, theirs], (one) => Effect.andThen(added(one), loggedIn(one)))
+      )
+      const [copied] = yield* transaction(
+        theirs.tenant,
+        (sql) =>
+          sql<{ readonly id: string; readonly wrapped: Uint8Array }>`SELECT id, wrapped FROM vault_keys`
+      )
+      // The newest, so that whoever seals would take it.
+      yield* transaction(
+        key.tenant,
+        (sql) => sql`
+        INSERT INTO vault_keys (tenant_id, id, wrapped, created_at)
+        VALUES (${key.tenant}, ${copied!.id}, ${copied!.wrapped}::bytea, now() + interval '1 day')`
+      )
+      yield* overwrite(key, yield* sealedOf(theirs))
+      yield* begins(
+        users,
+        Effect.gen(function* () {
+          const { client, status } = yield* SessionManager
+          const { connected } = telegram
+          lines.length = 0
+          assert.strictEqual(yield* refusal, "Corrupted")
+          assert.strictEqual(yield* refusal, "NotAuthorized")
+          assert.strictEqual(telegram.connected, connected)
+          assert.lengthOf(yield* quarantined, 1)
+          assert.match((yield* status(key)).lastError ?? "", /does not open/)
+          assert.lengthOf(
+            lines.filter((line) => line.includes("vault_quarantine")),
+            1
+          )
+          yield* loggedIn(key)
+          yield* Effect.scoped(Effect.flatMap(client(key), ({ me }) => me))
+          yield* Vault.use(({ rotate }) => rotate(key.tenant))
+        })
+      )
+      yield* begins(
+        users,
+        Effect.flatMap(SessionManager, ({ client }) =>
+          Effect.forEach([key, theirs], (one) => Effect.scoped(Effect.flatMap(client(one), ({ me }) => me)))
+        )
+      )
+    }).pipe(Effect.provide(beneath))
+  }
+)
+
 it.live("under another key of the house nothing is set aside: with the right one it is as it was", () => {
   const { layer: users } = makeFakeTelegram([ann, bob])
   return Effect.gen(function* () {
