@@ -1,5 +1,5 @@
 /** What becomes of a session after an answer of Telegram: the move it makes, and what its users are told. */
-import { Clock, Effect, Random } from "effect"
+import { Clock, Effect, Random, type Redacted } from "effect"
 import type { SqlError } from "effect/sql"
 import type { UserAccount, UserError } from "../telegram/UserClient.ts"
 import {
@@ -135,6 +135,17 @@ export const makeJudging = (store: SessionStore["Service"], secrets: SessionSecr
         : store.note(key, by, { account })
     }).pipe(Effect.catch((error) => Effect.flatMap(refusedMove(sessionName(key))(error), Effect.fail)))
 
+  /** Telegram moved the account: what is kept from now on. Where it is not, the next client is moved again. */
+  const moved = (key: SessionKey, by: Mover, session: Redacted.Redacted<string>) =>
+    store.note(key, by, {}, secrets.keep(key, { session })).pipe(
+      Effect.andThen(
+        Effect.logInfo(`Telegram moved the account of session ${sessionName(key)}; it goes on elsewhere`)
+      ),
+      Effect.catch((failure) =>
+        Effect.logWarning(`That session ${sessionName(key)} has moved is not kept: ${failure.message}`)
+      )
+    )
+
   /** Telegram was not asked: what is missing is missing here, and operators see it in the row. */
   const hindered = (row: SessionRow, by: Mover, error: { readonly message: string }) =>
     row.lastError === error.message
@@ -148,5 +159,5 @@ export const makeJudging = (store: SessionStore["Service"], secrets: SessionSecr
           Effect.asVoid
         )
 
-  return { failed, answered, hindered }
+  return { failed, answered, hindered, moved }
 }

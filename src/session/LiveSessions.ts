@@ -96,6 +96,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
         apiHash,
         kept: Option.some(kept),
         mayWrite: lease.check,
+        moved: (session) => judging.moved(key, by, session),
         ...(expected === undefined ? {} : { expected })
       })
       return { session, account: yield* session.me }
@@ -137,9 +138,11 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const current = open()
-        if (current === undefined || (current.doubt?.until ?? 0) > now || Deferred.isDoneUnsafe(life.over))
-          return
-        const told = yield* judging.failed(key, current.by, verdictOf(error), error, "api_error")
+        if (current === undefined || Deferred.isDoneUnsafe(life.over)) return
+        const verdict = verdictOf(error)
+        // Doubted already; that it is over is no doubt.
+        if (verdict._tag !== "Ended" && (current.doubt?.until ?? 0) > now) return
+        const told = yield* judging.failed(key, current.by, verdict, error, "api_error")
         if (told !== undefined) yield* tell(life, current, told)
       }).pipe(
         Effect.catchCause((cause) =>

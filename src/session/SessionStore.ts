@@ -81,12 +81,13 @@ export class SessionStore extends Context.Service<
       learned?: Learned,
       along?: Effect.Effect<void, E>
     ) => Effect.Effect<SessionRow, MoveError | E>
-    /** Notes an answer of Telegram or, with an `error`, its failure, without a move. */
-    readonly note: (
+    /** Notes an answer of Telegram or, with an `error`, its failure, without a move. `along` commits with it. */
+    readonly note: <E = never>(
       key: SessionKey,
       by: Mover,
-      learned: Learned
-    ) => Effect.Effect<SessionRow, SessionUnknown | FenceStale | SqlError.SqlError>
+      learned: Learned,
+      along?: Effect.Effect<void, E>
+    ) => Effect.Effect<SessionRow, SessionUnknown | FenceStale | SqlError.SqlError | E>
     /** With its history. */
     readonly remove: (key: SessionKey) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -241,7 +242,7 @@ const make = Effect.fnUntraced(function* (replica: string) {
 
     move,
 
-    note: Effect.fn("SessionStore.note")(function* (key, by, learned) {
+    note: Effect.fn("SessionStore.note")(function* (key, by, learned, along) {
       const now = yield* Clock.currentTimeMillis
       return yield* scope.transaction(key.tenant, (sql) =>
         Effect.gen(function* () {
@@ -250,6 +251,7 @@ const make = Effect.fnUntraced(function* (replica: string) {
           const after =
             learned.error === undefined ? answered(before, learned, now) : failed(before, scrubbed(learned))
           yield* write(sql, owned(after, by), by.fence ?? 0)
+          if (along !== undefined) yield* along
           return after
         })
       )

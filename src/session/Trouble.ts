@@ -25,6 +25,7 @@ const ended = (reason: EndReason): Verdict => ({ _tag: "Ended", reason })
 export const verdictOf = (error: UserError): Verdict => {
   switch (error._tag) {
     case "AuthKeyUnregistered":
+    case "AccountMoved":
       return ended("session_expired")
     case "SessionRevoked":
     case "AccountGone":

@@ -58,6 +58,8 @@ export interface ConnectOptions {
   /** Whose account it has to be; another one is logged out again and refused with `WrongAccount`. */
   readonly expected?: UserId
   readonly dataCentre?: DataCentre
+  /** Told what is to be kept of the session from now on: Telegram moved the account to another data centre. */
+  readonly moved?: (session: Redacted.Redacted<string>) => Effect.Effect<void>
 }
 
 /** `expires`: Unix milliseconds. After it, or after a scan that came to nothing, another `Code` follows. */

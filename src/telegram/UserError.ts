@@ -26,6 +26,12 @@ export class AuthKeyDuplicated extends Schema.TaggedError<AuthKeyDuplicated>()("
     return `${this.method}: the session was used in two places at once and Telegram ended it; log in again, and look for a copy of it elsewhere`
   }
 }
+/** It lives in another data centre by now, which did not take the login over. */
+export class AccountMoved extends Schema.TaggedError<AccountMoved>()("AccountMoved", { method }) {
+  override get message() {
+    return `${this.method}: Telegram moved the account to another data centre, and its login could not be carried over; log in again`
+  }
+}
 /** The account is gone or banned. */
 export class AccountGone extends Schema.TaggedError<AccountGone>()("AccountGone", { method }) {
   override get message() {
@@ -148,6 +154,7 @@ export const UserError = Schema.Union([
   AuthKeyUnregistered,
   SessionRevoked,
   AuthKeyDuplicated,
+  AccountMoved,
   AccountGone,
   FloodWait,
   PasswordNeeded,

@@ -82,11 +82,11 @@ export const makeCalls = (
   }
 }
 
-interface Refusal {
+export interface Refusal {
   readonly _: "mt_rpc_error"
   readonly errorCode: number
   readonly errorMessage: string
 }
 
-const isRefusal = (answer: unknown): answer is Refusal =>
+export const isRefusal = (answer: unknown): answer is Refusal =>
   typeof answer === "object" && answer !== null && "_" in answer && answer._ === "mt_rpc_error"

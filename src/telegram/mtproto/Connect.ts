@@ -2,7 +2,7 @@
 import { networkMiddlewares, toggleChannelIdMark } from "@mtcute/core"
 import { BaseTelegramClient } from "@mtcute/core/client.js"
 import { addPublicKey } from "@mtcute/core/utils.js"
-import { Deferred, Duration, Effect, Exit, Option, Redacted, SubscriptionRef } from "effect"
+import { Deferred, Duration, Effect, Exit, Option, Queue, Redacted, Stream, SubscriptionRef } from "effect"
 import { ChatId } from "../../domain/Ids.ts"
 import { type ConnectOptions, OwnershipEnded, type UserSession } from "../UserClient.ts"
 import { makeCalls } from "./Calls.ts"
@@ -10,6 +10,7 @@ import { nodeCrypto } from "./Crypto.ts"
 import { makeFollowing, makeOverheard, supervised } from "./Following.ts"
 import { makeTransport } from "./GuardedTransport.ts"
 import { makeLogin } from "./Login.ts"
+import { makeMoving } from "./Moving.ts"
 import { makeReading } from "./Reading.ts"
 import { makeStorage } from "./SessionStorage.ts"
 
@@ -46,6 +47,7 @@ const makeClient = Effect.fnUntraced(function* (options: ConnectOptions) {
   const { apiId, apiHash, kept, mayWrite, dataCentre } = options
   const over = yield* Deferred.make<never, OwnershipEnded>()
   const overheard = makeOverheard()
+  const moving = makeMoving()
   const storage = yield* makeStorage(kept)
   const transport = makeTransport(() => {
     const answer = Effect.runSyncExitWith(context)(mayWrite)
@@ -76,16 +78,23 @@ const makeClient = Effect.fnUntraced(function* (options: ConnectOptions) {
       middlewares: [
         supervised(overheard),
         networkMiddlewares.floodWaiter({}),
-        networkMiddlewares.internalErrorsHandler({ waitTime: 1 })
+        networkMiddlewares.internalErrorsHandler({ waitTime: 1 }),
+        moving.middleware
       ]
     },
     ...(main === undefined ? {} : { defaultDcs: { main, media: main } })
   })
-  return { client, storage, transport, over, overheard }
+  const moves = yield* Queue.unbounded<Redacted.Redacted<string>>()
+  moving.attach(
+    client,
+    async () => Option.isSome(kept) || (await client.storage.self.fetch()) !== null,
+    () => Queue.offerUnsafe(moves, storage.session())
+  )
+  return { client, storage, transport, over, overheard, moves }
 })
 
 export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
-  const { client, storage, transport, over, overheard } = yield* Effect.acquireRelease(
+  const { client, storage, transport, over, overheard, moves } = yield* Effect.acquireRelease(
     makeClient(options),
     ({ client: opened, transport: sockets }) =>
       // The sockets end first: what is still queued is not to be sent while the rest is taken down.
@@ -101,6 +110,9 @@ export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
     set(now === "connected" || now === "updating" ? "connected" : "connecting")
   )
   yield* Effect.addFinalizer(() => SubscriptionRef.set(state, "closed"))
+
+  const { moved = () => Effect.void } = options
+  yield* Effect.forkScoped(Stream.runForEach(Stream.fromQueue(moves), moved))
 
   const calls = makeCalls(client, transport, over)
   const login = yield* makeLogin(client, calls, options)

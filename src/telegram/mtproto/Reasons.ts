@@ -1,6 +1,7 @@
 /** What each of Telegram's refusals means to us: a pure and total table. Source: https://core.telegram.org/api/errors */
 import {
   AccountGone,
+  AccountMoved,
   ApiCredentialsRefused,
   AuthKeyDuplicated,
   AuthKeyUnregistered,
@@ -57,9 +58,12 @@ export const endsSession = (error: UserError): boolean =>
   error._tag === "AuthKeyUnregistered" ||
   error._tag === "SessionRevoked" ||
   error._tag === "AuthKeyDuplicated" ||
+  error._tag === "AccountMoved" ||
   error._tag === "AccountGone"
 
 const flood = /^(?:FLOOD|FLOOD_PREMIUM|FLOOD_TEST_PHONE|SLOWMODE)_WAIT_(\d+)$/
+
+const elsewhere = /^(?:USER|NETWORK)_MIGRATE_\d+$/
 
 /** No number in it is so long that it could be of a person: a phone number, a code. */
 const itsOwnWord = /^(?!.*\d{5})[A-Z0-9_]{1,64}$/
@@ -76,6 +80,7 @@ export const reasonOf = (
   if (wait !== undefined && Number.isSafeInteger(Number(wait)))
     return new FloodWait({ method, seconds: Number(wait) })
   if (text === "PHONE_PASSWORD_FLOOD" || code === 420) return new FloodWait({ method, seconds: 86_400 })
+  if (elsewhere.test(text)) return new AccountMoved({ method })
   if (code >= 500 || code < 0) return new TelegramTrouble({ method })
   if (code === 401) return new AuthKeyUnregistered({ method })
   const reason = itsOwnWord.test(text) ? text : "UNKNOWN"

@@ -1,8 +1,9 @@
 /** What befalls a session that is logged in, over the real client: what is done about it, and what its users are told. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, type Scope, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Queue, type Scope, Stream } from "effect"
 import { SessionManager } from "../../../src/session/SessionManager.ts"
 import { TenantScope } from "../../../src/store/TenantScope.ts"
+import type { UserUpdate } from "../../../src/telegram/UserClient.ts"
 import { LoopbackTelegram } from "../../support/mtproto/LoopbackTelegram.ts"
 import { added, eventually, key, moves, secrets, state } from "../support.ts"
 import { ada, beneath, called, loggedIn, process, withoutPassword } from "./support.ts"
@@ -67,15 +68,18 @@ describe("a session that is over", () => {
   )
 
   lives(
-    "because its account moved to another data centre is kept no longer, and heals by a login",
-    (telegram) =>
+    "because its account moved and its login could not be carried over is kept no longer, and heals by a login",
+    (telegram, manager) =>
       Effect.gen(function* () {
         const session = yield* client
-        yield* telegram.refuse("users.getUsers", { code: 303, text: "USER_MIGRATE_4" })
-        yield* Effect.flip(session.me)
+        yield* telegram.refuse("auth.exportAuthorization", { code: 400, text: "DC_ID_INVALID", times: 100 })
+        yield* telegram.move(ada.id, 4)
+        assert.strictEqual((yield* Effect.flip(session.me))._tag, "AccountMoved")
         assert.strictEqual((yield* Effect.flip(session.ended))._tag, "NotAuthorized")
-        assert.strictEqual(yield* state, "ABSENT")
         assert.deepStrictEqual(yield* secrets, [])
+        assert.deepInclude(yield* manager.status(key), { state: "ABSENT" })
+        assert.match((yield* manager.status(key)).lastError ?? "", /another data centre.*log in again/)
+        assert.strictEqual(yield* refusal, "NotAuthorized")
         yield* loggedIn()
         yield* Effect.scoped(client)
       })
@@ -104,6 +108,73 @@ describe("a live session", () => {
         assert.strictEqual(Number((yield* session.me).id), ada.id)
       }
       assert.strictEqual((yield* moves).length, 2)
+    })
+  )
+
+  lives("goes on at the data centre its account moved to, whoever uses it, and after a restart", (telegram) =>
+    Effect.gen(function* () {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const session = yield* client
+          const updates = yield* Queue.unbounded<UserUpdate>()
+          yield* Effect.forkScoped(
+            Stream.runForEach(session.updates(["saved"]), (update) => Queue.offer(updates, update))
+          )
+          yield* eventually(called("updates.getDifference"), (times) => times > 0)
+          const exported = yield* called("auth.exportAuthorization")
+          yield* telegram.move(ada.id, 4)
+          const all = yield* Effect.all(Array(5).fill(session.me) as Array<typeof session.me>, {
+            concurrency: "unbounded"
+          })
+          for (const { id } of all) assert.strictEqual(Number(id), ada.id)
+          assert.strictEqual((yield* called("auth.exportAuthorization")) - exported, 1)
+          for (const text of ["missed while it moved", "pushed from there"]) {
+            yield* telegram.say(ada.id, { text })
+            yield* eventually(Queue.take(updates), ({ _tag }) => _tag === "Message")
+          }
+          assert.strictEqual(yield* state, "AUTHORIZED")
+          assert.strictEqual((yield* moves).length, 2)
+        })
+      )
+      yield* SessionManager.use(({ stop }) => stop(key))
+      const exported = yield* called("auth.exportAuthorization")
+      yield* Effect.scoped(client)
+      // It is known where it lives.
+      assert.strictEqual(yield* called("auth.exportAuthorization"), exported)
+    })
+  )
+
+  lives("is left as it is when its account moved and the other data centre has trouble", (telegram) =>
+    Effect.gen(function* () {
+      const session = yield* client
+      yield* telegram.refuse("auth.importAuthorization", { code: 420, text: "FLOOD_WAIT_600" })
+      yield* telegram.move(ada.id, 4)
+      assert.strictEqual((yield* Effect.flip(session.me))._tag, "FloodWait")
+      assert.strictEqual(yield* state, "STALE")
+      assert.include(yield* secrets, key.app)
+      assert.strictEqual(yield* refusal, "RateLimited")
+    })
+  )
+
+  lives("that is over while a file of another data centre is fetched ends like any other", (telegram) =>
+    Effect.gen(function* () {
+      const session = yield* client
+      const file = yield* telegram.addFile({
+        name: "big.bin",
+        mime: "application/octet-stream",
+        size: 10,
+        dc: 4
+      })
+      yield* telegram.say(ada.id, { text: "a file", media: telegram.attachment(file) })
+      const [message] = yield* Stream.runCollect(session.history("saved", { since: 0 }))
+      const [attachment] = message!.attachments
+      assert.isTrue(attachment !== undefined && "file" in attachment)
+      yield* telegram.endSessions(ada.id)
+      if (attachment !== undefined && "file" in attachment)
+        yield* Effect.flip(Stream.runDrain(session.download(attachment.file)))
+      yield* Effect.flip(session.me)
+      assert.strictEqual((yield* Effect.flip(session.ended))._tag, "NotAuthorized")
+      assert.strictEqual(yield* state, "ABSENT")
     })
   )
 

@@ -58,8 +58,13 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
     loginMethods(world, keys, login),
     readingMethods(world, reading, () => [...ports].map(([id, port]) => ({ id, port })))
   )
+  /** What a data centre answers about accounts that live in another. */
+  const ofOthers = /^(?:auth|help|upload)\./
   const answer = (call: Call): Answer | undefined => {
     const trouble = troubles.get(call.request._)
+    const home = call.key.account?.dc ?? call.dc
+    if (trouble === undefined && home !== call.dc && !ofOthers.test(call.request._))
+      throw new Fault(303, `USER_MIGRATE_${home}`)
     if (trouble === undefined) return methods(call)
     if (trouble.kind === "silence") return undefined
     trouble.times -= 1
@@ -94,7 +99,7 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
     }
   }
   const tell = (account: Account, update: tl.TypeUpdate, chats: Array<tl.TypeChat> = []) =>
-    push((key) => key.account === account, {
+    push((key) => key.account === account && key.dc === account.dc, {
       _: "updates",
       updates: [update],
       users: world.users(account),
@@ -139,6 +144,10 @@ const make = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
         const { dc } = account(id)
         const key = keys.add(dc, randomBytes(256), randomBytes(8), account(id))
         return preparedSession({ id: dc, host: "127.0.0.1", port: ports.get(dc)! }, key.bytes)
+      }),
+    move: (id, dc) =>
+      Effect.sync(() => {
+        account(id).dc = dc
       }),
     scan: (id) =>
       Effect.sync(() => {
@@ -253,6 +262,8 @@ export class LoopbackTelegram extends Context.Service<
 
     /** A session of this account, as a login long ago would have left it. */
     readonly session: (account: number) => Effect.Effect<Redacted.Redacted<string>>
+    /** The account lives in this data centre from now on; the others say so. */
+    readonly move: (account: number, dc: number) => Effect.Effect<void>
     /** The account's phone reads the QR code shown last; false when none is valid. */
     readonly scan: (account: number) => Effect.Effect<boolean>
     readonly expireCodes: Effect.Effect<void>

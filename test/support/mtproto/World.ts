@@ -21,7 +21,7 @@ export interface Account {
   readonly id: number
   readonly phone: string
   readonly code: string
-  readonly dc: number
+  dc: number
   readonly user: tl.RawUser
   readonly password: Password | undefined
   readonly box: MessageBox

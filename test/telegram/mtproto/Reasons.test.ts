@@ -12,6 +12,8 @@ const table: ReadonlyArray<readonly [code: number, text: string, tag: string]> =
   [406, "AUTH_KEY_DUPLICATED", "AuthKeyDuplicated"],
   [401, "USER_DEACTIVATED", "AccountGone"],
   [401, "USER_DEACTIVATED_BAN", "AccountGone"],
+  [303, "USER_MIGRATE_4", "AccountMoved"],
+  [303, "NETWORK_MIGRATE_4", "AccountMoved"],
   [400, "PHONE_NUMBER_BANNED", "AccountGone"],
   [401, "SESSION_PASSWORD_NEEDED", "PasswordNeeded"],
   [400, "PASSWORD_HASH_INVALID", "PasswordWrong"],
@@ -51,7 +53,13 @@ describe("reasons", () => {
   })
 
   it("end a session only where its key is worth nothing any more", () => {
-    const ending = new Set(["AuthKeyUnregistered", "SessionRevoked", "AuthKeyDuplicated", "AccountGone"])
+    const ending = new Set([
+      "AuthKeyUnregistered",
+      "SessionRevoked",
+      "AuthKeyDuplicated",
+      "AccountMoved",
+      "AccountGone"
+    ])
     for (const [code, text, tag] of table) {
       assert.strictEqual(endsSession(reasonOf("x", { code, text })), ending.has(tag), text)
     }
