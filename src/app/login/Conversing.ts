@@ -81,7 +81,7 @@ export const converse = Effect.fn("Login.converse")(function* <R>(
     answer.pipe(
       Effect.asVoid,
       Effect.catch((error) =>
-        isRefusal(error) ? say({ _tag: "Refused", message: error.message }) : Effect.void
+        isRefusal(error) ? say({ _tag: "Refused", reason: error._tag, message: error.message }) : Effect.void
       ),
       // Meanwhile the person may cancel.
       Effect.forkScoped

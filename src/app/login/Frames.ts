@@ -33,7 +33,7 @@ export type Frame =
   /** Another process has it, and can alone be answered by whoever is connected to it. */
   | { readonly _tag: "Elsewhere"; readonly owner: string | undefined }
   /** The last answer was not the right one; the step stays. */
-  | { readonly _tag: "Refused"; readonly message: string }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly message: string }
 
 export const frameOf = (step: LoginStep): Frame => {
   const view = viewOf(step)

@@ -5,11 +5,13 @@
 import { type Duration, Effect, Option, Redacted } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlError } from "effect/sql"
+import { type Language, languageOf } from "../../domain/Language.ts"
 import { filesOf } from "../../sandbox/PageAssets.ts"
 import { LoginLinks } from "../../session/LoginLinks.ts"
 import type { SessionManager } from "../../session/SessionManager.ts"
 import type { Audit } from "../../store/Audit.ts"
 import { converse } from "./Conversing.ts"
+import { put } from "./Words.ts"
 
 /** Below it a path is a token: no trace has it. */
 export const root = "/login/"
@@ -29,6 +31,10 @@ const unkept = HttpServerResponse.setHeader("cache-control", "no-store")
 const isHttps = ({ headers }: HttpServerRequest.HttpServerRequest) =>
   headers.origin?.startsWith("https:") === true
 
+/** The first that their browser asks for. */
+const spokenBy = ({ headers }: HttpServerRequest.HttpServerRequest): Language =>
+  languageOf(headers["accept-language"]?.split(/[,;]/)[0]?.trim())
+
 /** `within`: a whole login, as the sessions mean it. `GET` and `POST /login/<token>`, `GET /login/<token>/live`, `GET /login/assets/<file>`. */
 export const layerWith = (options: { readonly within?: Duration.Input }) =>
   HttpRouter.use(
@@ -38,21 +44,22 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
       const file = yield* filesOf(new URL("../page/", import.meta.url), new URL("./page/", import.meta.url))
 
       const token = Effect.map(HttpRouter.params, ({ token = "" }) => token)
-      const gone = unkept(HttpServerResponse.setStatus(file("gone.html"), 404))
+      const gone = (language: Language) =>
+        unkept(HttpServerResponse.setStatus(file("gone.html", put(language)), 404))
       /** What this browser opened. */
-      const opened = Effect.gen(function* () {
+      const resumed = Effect.gen(function* () {
         const { cookies } = yield* HttpServerRequest.HttpServerRequest
         return yield* links.resume(yield* token, cookies[cookie] ?? "")
       })
 
       const page = Effect.gen(function* () {
-        const mine = yield* opened
+        const mine = yield* resumed
         const link = Option.isSome(mine) ? mine : yield* links.find(yield* token)
-        if (Option.isNone(link)) return gone
+        const language = spokenBy(yield* HttpServerRequest.HttpServerRequest)
+        if (Option.isNone(link)) return gone(language)
         const { app, tenant } = link.value.key
-        return unkept(
-          file("index.html", { session: `${tenant}/${app}`, opened: Option.isSome(mine) ? "yes" : "no" })
-        )
+        const opened = Option.isSome(mine) ? "yes" : "no"
+        return unkept(file("index.html", { ...put(language), name: `${tenant}/${app}`, opened }))
       })
 
       const open = Effect.gen(function* () {
@@ -71,10 +78,10 @@ export const layerWith = (options: { readonly within?: Duration.Input }) =>
       })
 
       const live = Effect.gen(function* () {
-        const link = yield* opened
+        const link = yield* resumed
         if (Option.isNone(link)) return HttpServerResponse.empty({ status: 403 })
         const request = yield* HttpServerRequest.HttpServerRequest
-        const works = Effect.map(opened, Option.isSome)
+        const works = Effect.map(resumed, Option.isSome)
         yield* Effect.flatMap(request.upgrade, (socket) => converse(socket, link.value, works, options)).pipe(
           Effect.scoped,
           Effect.provideContext(services),

@@ -71,6 +71,31 @@ describe.skipIf(noChromium !== undefined)(`the login page ${noChromium ?? ""}`, 
       }).pipe(Effect.scoped, Effect.provide(site()))
     )
 
+    it.effect("says in Russian, too, how it goes and what went wrong", () =>
+      Effect.gen(function* () {
+        const telegram = yield* LoopbackTelegram
+        yield* telegram.addAccount(ada)
+        const { complaints, page } = yield* openAt(yield* newLink(), { locale: "ru-RU" })
+        const reads = (text: string) =>
+          calling(() => page.locator("section:not([hidden])", { hasText: text }).waitFor({ timeout: 30_000 }))
+        yield* calling(() => page.fill("#phone", "+49 170 1112233"))
+        yield* calling(() => page.press("#phone", "Enter"))
+        yield* reads("Telegram прислал код (цифр: 5) в приложение Telegram.")
+        yield* answer(page, "code", "00000")
+        yield* reads("Код неверен")
+        yield* reads("Осталось попыток: 2.")
+        yield* answer(page, "code", ada.code)
+        yield* reads("Ваша подсказка: a comic strip")
+        for (const nth of [1, 2, 3]) {
+          yield* answer(page, "password", `wrong ${nth}`)
+          if (nth === 2) yield* reads("Это последняя попытка.")
+          else if (nth === 1) yield* reads("Осталось попыток: 2.")
+        }
+        yield* reads("Пароль слишком много раз был неверен. Начните заново.")
+        assert.deepStrictEqual(complaints, [])
+      }).pipe(Effect.scoped, Effect.provide(site()))
+    )
+
     it.effect("goes on in its browser after a reload and a cut socket, and in no other browser", () =>
       Effect.gen(function* () {
         const telegram = yield* LoopbackTelegram

@@ -36,6 +36,34 @@ it.live("looking at a link changes nothing, and its page runs nothing but its ow
   }).pipe(Effect.provide(site()))
 )
 
+it.live("the page, and the one of a link that has ended, speak the language of the browser", () =>
+  Effect.gen(function* () {
+    const url = yield* newLink()
+    const said: Array<string> = []
+    for (const [languages, heading, gone] of [
+      ["ru-RU,ru;q=0.9,en;q=0.8", "Вход в ваш аккаунт Telegram", "Эта ссылка больше не работает"],
+      ["de-DE,de;q=0.9", "Log your Telegram account in", "This link works no longer"]
+    ] as const) {
+      const asked = (of: string) => ask(of, "GET", { "accept-language": languages })
+      const page = yield* asked(url)
+      const ended = yield* asked(`${url.slice(0, -1)}!`)
+      assert.include(page.text, `<h1>${heading}</h1>`)
+      assert.include(ended.text, `<h1>${gone}</h1>`)
+      for (const { text } of [page, ended]) assert.notInclude(text, "{{")
+      said.push(page.text.slice(page.text.indexOf("<main"), page.text.indexOf("</main>")))
+    }
+    // Of what a person reads nothing is left in English, but the example of a number and the name of the session.
+    const read = said[0]!.replace(/<[^>]*>|<code>.*?<\/code>/gs, " ")
+    assert.deepStrictEqual(
+      (read.match(/[a-z]{4,}/gi) ?? []).filter(
+        (word) =>
+          !/^(default|mine|Telegram|JavaScript|follow|unfollow|saved|login|zapiska|session|link)$/.test(word)
+      ),
+      []
+    )
+  }).pipe(Effect.provide(site()))
+)
+
 it.live("links that were used, have expired or never were get the same page", () =>
   Effect.gen(function* () {
     const used = yield* newLink()

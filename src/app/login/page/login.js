@@ -5,6 +5,11 @@
 const $ = (id) => document.getElementById(id)
 const here = location.pathname
 
+/** In the language of who looks. */
+const words = JSON.parse(document.body.dataset.words)
+const say = (text, put) =>
+  Object.entries(put).reduce((said, [name, value]) => said.replaceAll(`{${name}}`, () => value), text)
+
 let opened = document.body.dataset.opened === "yes"
 /** The socket, and what it is to say first. */
 let socket
@@ -33,17 +38,9 @@ const ask = (name, triesLeft) => {
   const asking = form()
   for (const part of asking.elements) part.disabled = false
   asking.querySelector(".tries").textContent =
-    triesLeft === 1 ? "This is the last try." : `${triesLeft} tries are left.`
+    triesLeft === 1 ? words.lastTry : say(words.tries, { n: triesLeft })
   if (fresh) asking.querySelector(".wrong").textContent = ""
   asking.querySelector("input").focus()
-}
-
-const ways = {
-  app: "in your Telegram app",
-  sms: "by SMS",
-  call: "by a call",
-  email: "by e-mail",
-  other: "to you"
 }
 
 const shown = {
@@ -56,12 +53,12 @@ const shown = {
   },
   Scanned: () => show("scanned"),
   CodeSent: ({ via, length, triesLeft }) => {
-    const digits = length === undefined ? "a code" : `a code of ${length} digits`
-    $("via").textContent = `Telegram sent ${digits} ${ways[via] ?? ways.other}.`
+    const code = length === undefined ? words.someCode : say(words.digits, { n: length })
+    $("via").textContent = say(words.sent, { code, way: words.ways[via] ?? words.ways.other })
     ask("code", triesLeft)
   },
   PasswordNeeded: ({ hint, triesLeft }) => {
-    $("hint").textContent = hint === undefined || hint === "" ? "" : `Your hint: ${hint}`
+    $("hint").textContent = hint === undefined || hint === "" ? "" : say(words.hint, { hint })
     ask("password", triesLeft)
   },
   Authorized: ({ account }) => {
@@ -70,19 +67,19 @@ const shown = {
     show("done")
     socket.close()
   },
-  Ended: ({ message }) => {
-    $("why").textContent = message
+  Ended: ({ message, reason }) => {
+    $("why").textContent = say(words.ended[reason] ?? "{message}", { message })
     show("ended")
   },
-  Refused: ({ message }) => {
+  Refused: ({ message, reason }) => {
     const asking = form()
     if (asking === null) return
     for (const part of asking.elements) part.disabled = false
-    asking.querySelector(".wrong").textContent = message
+    asking.querySelector(".wrong").textContent = words.refused[reason] ?? message
     asking.querySelector("input").focus()
   },
   Elsewhere: ({ owner }) => {
-    $("owner").textContent = owner === undefined ? "" : `, by ${owner}`
+    $("owner").textContent = owner === undefined ? "" : say(words.owner, { owner })
     show("elsewhere")
   },
   Idle: () => show("choose")
@@ -124,7 +121,7 @@ const begin = async (act) => {
   if (!opened) {
     const answer = await fetch(here, { method: "POST" }).catch(() => undefined)
     if (answer === undefined || answer.status >= 500) {
-      $("why").textContent = "The assistant does not answer now. Try again in a moment."
+      $("why").textContent = words.away
       return show("ended")
     }
     if (!answer.ok) return show("gone")
