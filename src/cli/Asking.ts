@@ -1,5 +1,5 @@
 /** What commands that ask the running process have in common: their flags, the asking itself, and how answers are shown. */
-import { Console, Effect, Option, Redacted, Stdio, Stream } from "effect"
+import { Console, Effect, Option, Pull, Redacted, Stdio, Stream } from "effect"
 import { Flag, GlobalFlag, Prompt } from "effect/cli"
 import type { TenantId } from "../domain/Ids.ts"
 import { type Client, CommandRefused, connect, explain } from "./Connection.ts"
@@ -56,19 +56,7 @@ export const showRows = Effect.fnUntraced(function* <A>(
 /** More than any secret has; somebody may pipe in the wrong file. */
 const longestSecret = 4096
 
-/** Never an argument: those are seen in the list of processes and stay in the shell's history. */
-export const readSecret = Effect.fnUntraced(function* (what: string) {
-  const stdio = yield* Stdio.Stdio
-  if (yield* stdio.stdinIsTerminal) {
-    return yield* Prompt.run(Prompt.Hidden({ message: `${what} (it is not shown)` }))
-  }
-  const text = yield* stdio.stdin.pipe(
-    Stream.decodeText(),
-    Stream.runFold(
-      () => "",
-      (read, more) => (read + more).slice(0, longestSecret + 1)
-    )
-  )
+const checked = Effect.fnUntraced(function* (what: string, text: string) {
   const secret = text.trim()
   if (secret === "")
     return yield* new CommandRefused({ message: `${what}: nothing came in on the standard input` })
@@ -78,6 +66,39 @@ export const readSecret = Effect.fnUntraced(function* (what: string) {
     })
   }
   return Redacted.make(secret)
+})
+
+const typed = (what: string) => Prompt.run(Prompt.Hidden({ message: `${what} (it is not shown)` }))
+
+/** Never an argument: those are seen in the list of processes and stay in the shell's history. */
+export const readSecret = Effect.fnUntraced(function* (what: string) {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stdinIsTerminal) return yield* typed(what)
+  const text = yield* stdio.stdin.pipe(
+    Stream.decodeText(),
+    Stream.runFold(
+      () => "",
+      (read, more) => (read + more).slice(0, longestSecret + 1)
+    )
+  )
+  return yield* checked(what, text)
+})
+
+/** For a command that asks several times: each answer is the next line, which may come as late as it likes. */
+export const secretLines = Effect.gen(function* () {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stdinIsTerminal) return typed
+  const lines = yield* Stream.toPull(Stream.splitLines(Stream.decodeText(stdio.stdin)))
+  const left: Array<string> = []
+  const next = Effect.gen(function* () {
+    while (left.length === 0) left.push(...(yield* lines))
+    return left.shift() ?? ""
+  })
+  return (what: string) =>
+    next.pipe(
+      Pull.catchDone(() => Effect.succeed("")),
+      Effect.flatMap((line) => checked(what, line))
+    )
 })
 
 export const yes = Flag.Boolean("yes").pipe(

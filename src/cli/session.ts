@@ -5,7 +5,7 @@ import { ApiHash, ApiIdFromString, type LoginView, type SessionInfo } from "../a
 import { UserIdFromString } from "../app/admin/UsersGroup.ts"
 import { isLoopback } from "../ops/HostGuard.ts"
 import { flag, session, tenant } from "./Arguments.ts"
-import { ask, asking, confirm, readSecret, show, showRows, yes } from "./Asking.ts"
+import { ask, asking, confirm, readSecret, secretLines, show, showRows, yes } from "./Asking.ts"
 import { CommandRefused } from "./Connection.ts"
 import { followCommands } from "./follow.ts"
 import { table } from "./Table.ts"
@@ -151,7 +151,8 @@ const login = Command.make(
   },
   Effect.fnUntraced(function* ({ tenant, app, phone }) {
     const params = { tenant, app }
-    const payload = phone ? { phone: yield* readSecret("The phone number, as +49 170 1234567") } : {}
+    const secret = yield* secretLines
+    const payload = phone ? { phone: yield* secret("The phone number, as +49 170 1234567") } : {}
     yield* ask((client) =>
       Effect.gen(function* () {
         let last = ""
@@ -168,11 +169,11 @@ const login = Command.make(
           last = now
           const answered =
             view._tag === "CodeSent"
-              ? client.sessions.code({ params, payload: { code: yield* readSecret("The code") } })
+              ? client.sessions.code({ params, payload: { code: yield* secret("The code") } })
               : view._tag === "PasswordNeeded"
                 ? client.sessions.password({
                     params,
-                    payload: { password: yield* readSecret("The password") }
+                    payload: { password: yield* secret("The password") }
                   })
                 : Effect.delay(client.sessions.loginState({ params }), "1 second")
           // A wrong answer: how many tries are left is asked for again.
@@ -187,7 +188,7 @@ const login = Command.make(
         }
       })
     )
-  })
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription("Log a person's account in, by a QR code in the terminal or a code Telegram sends")
 )

@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { localUrl } from "../../src/ops/HttpServer.ts"
-import { type FakeTelegram, makeFakeTelegram } from "../session/FakeTelegram.ts"
+import { code, type FakeTelegram, makeFakeTelegram } from "../session/FakeTelegram.ts"
 import { ann, apiHash, bob } from "../session/support.ts"
 import { eventually, temporaryDirectory } from "../support/Application.ts"
 import { adminApiWith, adminToken, call } from "../support/adminApi.ts"
@@ -180,4 +180,28 @@ it.live(
     }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
   },
   400_000
+)
+
+it.live(
+  "an account is logged in by the code that is sent to its phone, which nothing prints",
+  () => {
+    const { layer, world: telegram } = makeFakeTelegram([ann, bob])
+    return Effect.gen(function* () {
+      const { printed, zapiska } = yield* world
+      yield* zapiska("session add default mine --api-id 12345", apiHash)
+      const login = "session login default mine --phone"
+      refused("nothing came in on the standard input", yield* zapiska(login))
+      const { code: status, err, out } = yield* zapiska(login, `${ann.phone}\nwrong\n${code}\n`)
+      assert.deepStrictEqual({ status, err }, { status: 0, err: "" }, out)
+      assert.match(
+        out,
+        /Telegram sent a code \(app\); 3 tries\n[\s\S]*2 more can be tried[\s\S]*Logged in as Ann \(42\)\n/
+      )
+      assert.strictEqual(telegram.valid(), 1)
+      done(/^default\/mine is AUTHORIZED/, yield* zapiska("session status default mine"))
+      for (const secret of [ann.phone, ann.phone.slice(1), code, apiHash])
+        assert.notInclude(printed.join("\n"), secret)
+    }).pipe(Effect.scoped, Effect.provide(adminApiWith(layer)))
+  },
+  120_000
 )
