@@ -209,6 +209,22 @@ layerOf(layer, { excludeTestServices: true })("GitProjection", (it) => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("goes on where another of ours was killed with the lock after it had begun", () =>
+    Effect.gen(function* () {
+      const key = baseOf("locked")
+      const projection = yield* GitProjection
+      const directory = projection.directory(key)
+      yield* record(key, { "a.md": "one\n" })
+      yield* projection.project(key)
+      fs.writeFileSync(join(directory, ".git/index.lock"), "zapiska of another process\n")
+      yield* record(key, { "a.md": "two\n" })
+      assert.strictEqual((yield* projection.project(key)).waiting, "files are being changed")
+      assert.isUndefined((yield* projection.project(key)).waiting)
+      assert.strictEqual(show(directory, "a.md"), "two\n")
+      assert.deepStrictEqual(yield* expectSound(key), [])
+    })
+  )
+
   it.effect("follows the log and the person, and tells of conflicts", () =>
     Effect.gen(function* () {
       const key = baseOf("followed")

@@ -243,6 +243,8 @@ export const makeProjector = Effect.fnUntraced(function* (options: ProjectorOpti
         }
         if (next === "later" || count > 3) yield* Effect.sleep(Math.max(20, options.settle / 4))
       }
+      // What was in the way all the time may have been left by one of ours that ended since: it is looked for again.
+      state.prepared = false
       const head = yield* log.head(key)
       const nothing = { head, commit: undefined, imported: 0, conflicts: [], leftOut: [], unsettled: [] }
       return { ...(last ?? nothing), waiting: "files are being changed" }
