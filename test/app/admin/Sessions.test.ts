@@ -52,6 +52,8 @@ it.live("a session is added, logged in, looked at and revoked; nothing secret is
     assert.deepStrictEqual(yield* recorded("default"), [
       "admin session.added mine",
       "admin session.login_asked mine",
+      // Saved Messages, by the login.
+      "admin chat.followed mine",
       "admin session.revoked mine"
     ])
     for (const { text } of [added, status, validated, revoked, done, yield* call("GET", path)]) {
