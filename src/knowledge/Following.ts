@@ -18,6 +18,8 @@ export interface FollowingOptions {
 
 /** Milliseconds between two projections, however long the first took. */
 const longestRest = 500
+/** Where so many revisions were projected at once, more come than anybody waits for. */
+const many = 8
 /** Projections under way in all tenants together: each runs some gits. */
 const atOnce = 8
 /** A person who comes back waits for at most so many looks. */
@@ -30,6 +32,13 @@ const listedEvery = 5 * 60_000
 /** How long to wait for the next look, when nothing has happened for `idle` milliseconds. */
 export const untilNextLook = (look: number, idle: number, took: number): number =>
   Math.max(Math.min(Math.max(look, idle / 10), look * rarest), took * patience)
+
+/**
+ * Milliseconds until the next projection, after one that took so long: a fifth of the time is not git's, and half of it
+ * where much is written. One projection takes more revisions then, for hardly more.
+ */
+export const restAfter = (took: number, revisions: number): number =>
+  revisions < many ? Math.min(took / 4, longestRest) : Math.min(took, 2 * longestRest)
 
 /** Nothing is left to be done here until somebody does something. */
 const isAtRest = ({ conflicts, imported, unsettled, waiting }: Projected) =>
@@ -82,6 +91,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
     const wake = yield* Queue.sliding<void>(1)
     /** The files as they were when there was nothing left to do. */
     const rested = new Map<KnowledgeBaseKey["name"], string | undefined>([[defaultKnowledgeBase, undefined]])
+    const heads = new Map<KnowledgeBaseKey["name"], number>()
     let listing = true
     let working = false
     let lately = yield* Clock.currentTimeMillis
@@ -119,6 +129,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       })
     )
 
+    /** How many revisions were new. */
     const projectOne = Effect.fnUntraced(function* (name: KnowledgeBaseKey["name"]) {
       const now = yield* Clock.currentTimeMillis
       const before = yield* glimpse({ tenant, name })
@@ -126,6 +137,9 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       const projected = yield* options.project({ tenant, name })
       if (Option.isSome(before) && isSharp(before.value, now) && isAtRest(projected))
         rested.set(name, before.value.digest)
+      const last = heads.get(name) ?? projected.head
+      heads.set(name, projected.head)
+      return projected.head - last
     })
 
     const work = Effect.gen(function* () {
@@ -142,10 +156,9 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       const outcomes = yield* Effect.forEach(names, (name) =>
         places.withPermit(Effect.exit(projectOne(name)))
       )
-      yield* Effect.forEach(outcomes, (outcome) => outcome, { discard: true })
+      const revisions = yield* Effect.forEach(outcomes, (outcome) => outcome)
       working = false
-      // A fifth of the time is not git's: where much is written, one projection takes more revisions.
-      yield* Effect.sleep(Math.min(((yield* Clock.currentTimeMillis) - began) / 4, longestRest))
+      yield* Effect.sleep(restAfter((yield* Clock.currentTimeMillis) - began, Math.max(0, ...revisions)))
     })
 
     yield* heard(tenant, want)

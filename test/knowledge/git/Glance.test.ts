@@ -2,7 +2,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { untilNextLook } from "../../../src/knowledge/Following.ts"
+import { restAfter, untilNextLook } from "../../../src/knowledge/Following.ts"
 import { repositoryAt } from "../../../src/knowledge/git/Git.ts"
 import { glance, isSharp } from "../../../src/knowledge/git/Glance.ts"
 import { git, save, temporary } from "./Harness.ts"
@@ -101,4 +101,12 @@ it("looks become rare where nothing happens, and are never a burden", () => {
   assert.strictEqual(untilNextLook(look, 60_000, 1), 6000)
   assert.strictEqual(untilNextLook(look, 86_400_000, 1), 30_000)
   assert.strictEqual(untilNextLook(look, 0, 500), 10_000)
+})
+
+it("git works half of the time where much is written, nearly always where somebody waits for one note", () => {
+  assert.strictEqual(restAfter(80, 0), 20)
+  assert.strictEqual(restAfter(80, 7), 20)
+  assert.strictEqual(restAfter(80, 8), 80)
+  assert.strictEqual(restAfter(60_000, 1), 500)
+  assert.strictEqual(restAfter(60_000, 1000), 1000)
 })
