@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Metric } from "effect"
 import { Fences } from "../../src/lock/Fences.ts"
 import { Lease, LockHeld, LockLost, Locks, LocksUnavailable } from "../../src/lock/Locks.ts"
@@ -64,6 +64,32 @@ describe.skipIf(noRedis !== undefined)(
         assert.isAbove(after.fence, before + 1)
         yield* after.letGo
       })
+    )
+
+    promise(
+      "whoever asks a Redis that says nothing knows within two seconds that there is none",
+      Effect.gen(function* () {
+        const { pid } = yield* TestRedis
+        const service = yield* Locks
+        yield* service.withLease(keyOf("before"))(Effect.void)
+        process.kill(pid(), "SIGSTOP")
+        // Of timers only: what the machine takes for the rest is no matter of the promise.
+        vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+        const asked = yield* Effect.forkChild(Effect.flip(service.withLease(keyOf("any"))(Effect.void)), {
+          startImmediately: true
+        })
+        for (let passed = 0; passed < 2_000; passed += 100)
+          yield* Effect.promise(async () => {
+            await new Promise((resolve) => setImmediate(resolve))
+            await vi.advanceTimersByTimeAsync(100)
+          })
+        vi.useRealTimers()
+        process.kill(pid(), "SIGCONT")
+        yield* Effect.yieldNow
+        const exit = asked.pollUnsafe()
+        assert(exit !== undefined, "it still waits")
+        assert.instanceOf(yield* exit, LocksUnavailable)
+      }).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers())))
     )
 
     promise(
