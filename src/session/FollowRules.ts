@@ -7,7 +7,7 @@
 import { MessageId } from "../domain/Ids.ts"
 import type { IncomingMessage } from "../domain/IncomingMessage.ts"
 
-/** `reread`: of a history that begins before the last message that is taken, for what was edited unheard. */
+/** `reread`: of what is taken, for what was edited unheard. */
 export type Told = "new" | "edited" | "history" | "reread"
 
 /** How far a chat is taken: everything from `since` (Unix seconds) up to `last`. */
@@ -15,6 +15,12 @@ export interface Taken {
   readonly since: number
   readonly last: MessageId
 }
+
+/** What is told of a chat whose history is being read comes with that again, as it is then; what is taken does not. */
+export const comesLater = (
+  { last, reading }: Pick<Taken, "last"> & { readonly reading: boolean },
+  { messageId }: Pick<IncomingMessage, "messageId">
+): boolean => reading && messageId > last
 
 /** `undefined`: it is known, or from before. */
 export const takenAs = (

@@ -55,6 +55,8 @@ export class FollowStore extends Context.Service<
      * another day by now it says nothing.
      */
     readonly advance: (chat: FollowedChat, last: MessageId) => Effect.Effect<void, SqlError.SqlError>
+    /** `done`: all of it was read again. */
+    readonly reread: (chat: FollowedChat, is: "due" | "done") => Effect.Effect<void, SqlError.SqlError>
     readonly trouble: (chat: FollowedChat, error: string) => Effect.Effect<void, SqlError.SqlError>
   }
 >()("zapiska/session/FollowStore") {
@@ -74,14 +76,16 @@ interface Row {
   readonly last: MessageId
   readonly taken: number | null
   readonly error: string | null
+  readonly due: boolean
 }
 
 const sourceOf = (text: string): Source => (text === "saved" ? "saved" : ChatId.make(Number(text)))
 
-const chatOf = ({ error, last, source, taken, ...row }: Row): FollowedChat => ({
+const chatOf = ({ due, error, last, source, taken, ...row }: Row): FollowedChat => ({
   ...row,
   source: sourceOf(source),
   lastMessage: last,
+  ...(due ? { rereadDue: true } : {}),
   ...(taken === null ? {} : { takenAt: taken }),
   ...(error === null ? {} : { lastError: error })
 })
@@ -96,7 +100,8 @@ const make = Effect.gen(function* () {
       Effect.map(
         sql<Row>`
           SELECT tenant_id AS tenant, app, account_id::float8 AS account, source, title, since_s::float8 AS since,
-            last_message::float8 AS last, round(extract(epoch FROM taken_at) * 1000)::float8 AS taken, last_error AS error
+            last_message::float8 AS last, round(extract(epoch FROM taken_at) * 1000)::float8 AS taken, last_error AS error,
+            reread_due AS due
           FROM followed_chats
           WHERE tenant_id = ${key.tenant} AND app = ${key.app} AND unfollowed_at IS NULL
           ORDER BY created_at, source`,
@@ -184,6 +189,15 @@ const make = Effect.gen(function* () {
           SET last_message = GREATEST(last_message, ${last}::bigint), taken_at = now(), last_error = NULL
           WHERE tenant_id = ${tenant} AND app = ${app} AND account_id = ${account}::bigint
             AND source = ${String(source)} AND since_s = ${since}::bigint`)
+      ),
+
+    reread: ({ account, app, source, tenant }, is) =>
+      scope.transaction(tenant, (sql) =>
+        Effect.asVoid(sql`
+          UPDATE followed_chats
+          SET reread_due = ${is === "due"}, last_error = CASE WHEN ${is === "due"} THEN last_error END
+          WHERE tenant_id = ${tenant} AND app = ${app} AND account_id = ${account}::bigint
+            AND source = ${String(source)}`)
       ),
 
     trouble: ({ account, app, source, tenant }, error) =>

@@ -4,7 +4,7 @@
  */
 import { Effect, Metric, Schedule } from "effect"
 import type { SqlError } from "effect/sql"
-import { BotId, type UpdateId } from "../domain/Ids.ts"
+import { BotId, type MessageId, type UpdateId } from "../domain/Ids.ts"
 import type { IncomingMessage, MediaFile, Sender } from "../domain/IncomingMessage.ts"
 import { HandledUpdates } from "../store/HandledUpdates.ts"
 import { accountUpdate, asForwarded, type FetchedFile, withFetched } from "../telegram/AccountMessage.ts"
@@ -33,9 +33,30 @@ const fileTries = 5
 /** One chat that is being followed, and how far. */
 export interface Following {
   chat: FollowedChat
+  /** From the last message that is taken on its history is to be read, or is being read. */
+  reading: boolean
+  /** How far it is read again, if that is due. */
+  reread: MessageId
 }
 
 export type TakingError = SqlError.SqlError | UpdateNotStored | UserError
+
+/** A message, or the edit of one, by the name it is stored under. */
+interface Offer {
+  readonly worded: IncomingMessage
+  readonly edited: boolean
+  readonly id: UpdateId
+}
+
+const offerOf = (worded: IncomingMessage, edited: boolean): Offer => ({
+  worded,
+  edited,
+  id: accountUpdate(worded, edited).update_id
+})
+
+/** Of a message that was handed on before: known is its name, and not that it was edited since. */
+const editOf = ({ edited, worded }: Offer): ReadonlyArray<Offer> =>
+  edited || worded.editDate === undefined ? [] : [offerOf(worded, true)]
 
 interface Failure {
   readonly _tag: string
@@ -114,6 +135,20 @@ export const makeFollowTaking = Effect.gen(function* () {
     const account = { tenant: key.tenant, botId: BotId.make(me.id) }
     const owner = yield* ownerOf(key, me)
 
+    const sorted = Effect.fnUntraced(function* (offers: ReadonlyArray<Offer>) {
+      const ids = offers.map(({ id }) => id)
+      const handledAlready = yield* patiently(handled.among(account, ids))
+      return {
+        fresh: offers.filter(({ id }) => !handledAlready.has(id)),
+        known: offers.filter(({ id }) => handledAlready.has(id))
+      }
+    })
+
+    const hand = Effect.fnUntraced(function* ({ edited, worded }: Offer) {
+      const raw = accountUpdate(yield* withFiles(client, worded), edited)
+      return yield* patiently(sink.receive(key, account.botId, raw, decodeUpdate(raw)))
+    })
+
     /** Ends when all is durable that is new of them; what that is called. */
     const take = Effect.fnUntraced(function* (
       following: Following,
@@ -124,17 +159,15 @@ export const makeFollowTaking = Effect.gen(function* () {
       const offers = messages.flatMap((message) => {
         const as = takenAs({ last, since }, told, message)
         if (as === undefined) return []
-        const worded = asForwarded(message, owner)
-        const edited = as === "edit"
-        return [{ worded, edited, id: accountUpdate(worded, edited).update_id }]
+        return [offerOf(asForwarded(message, owner), as === "edit")]
       })
-      const ids = offers.map(({ id }) => id)
-      const before = yield* patiently(handled.among(account, ids))
-      const fresh = offers.filter(({ id }) => !before.has(id))
+      const { fresh: unheard, known } = yield* sorted(offers)
+      const { fresh: edits } = yield* sorted(known.flatMap(editOf))
+      const fresh = [...unheard, ...edits]
       if (fresh.length > 0) yield* room(following.chat)
-      for (const { edited, worded } of fresh) {
-        const raw = accountUpdate(yield* withFiles(client, worded), edited)
-        yield* patiently(sink.receive(key, account.botId, raw, decodeUpdate(raw)))
+      for (const offer of fresh) {
+        if ((yield* hand(offer)) === "duplicate")
+          yield* Effect.forEach(editOf(offer), hand, { discard: true })
         yield* Metric.update(Metric.withAttributes(followedMessages, { told }), 1)
       }
       const lastMessage = told === "edited" ? last : lastOf({ last }, messages)

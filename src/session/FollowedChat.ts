@@ -17,6 +17,8 @@ export const FollowedChat = Schema.Struct({
   since: Schema.Int,
   /** All messages up to here are taken; 0 before the first. */
   lastMessage: MessageId,
+  /** What was edited may have been told to nobody: all that is taken is read again. */
+  rereadDue: Schema.optionalKey(Schema.Literal(true)),
   /** When one was taken last, in Unix milliseconds. */
   takenAt: Schema.optionalKey(Schema.Int),
   /** Why it is not followed now, though it should be. */

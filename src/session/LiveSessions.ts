@@ -114,7 +114,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
       )
     )
     yield* judging.answered(key, by, account)
-    return { session, by }
+    return { session, by, hasPositions: kept.positions !== undefined }
   })
 
   /** Nobody else gets this life. Another may have begun under its name, which stays. */
@@ -164,7 +164,7 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const lease = yield* Lease
         // Telegram may be waited for long; whoever wants the lease does not wait that long.
-        const { by, session } = yield* Effect.raceFirst(
+        const { by, hasPositions, session } = yield* Effect.raceFirst(
           connect(key, lease),
           Effect.andThen(Deferred.await(life.stop), closedHere(life.name))
         )
@@ -173,7 +173,9 @@ export const makeLiveSessions = Effect.fnUntraced(function* (
           session,
           {
             ended: Deferred.await(life.over),
-            renew: Effect.asVoid(Deferred.succeed(life.stop, undefined))
+            renew: Effect.asVoid(Deferred.succeed(life.stop, undefined)),
+            hasPositions,
+            keepPositions: (positions) => store.fenced(key, by, secrets.keepPositions(key, positions))
           },
           report(key, life, () => open)
         )

@@ -1,11 +1,14 @@
 /** A client that lives for a while: what its users see of it, and what is kept of it until it is over and done with. */
-import { Cause, Deferred, Effect, Exit, Option, type Result, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Option, type Redacted, type Result, Stream } from "effect"
+import type { SqlError } from "effect/sql"
 import { AppId, TenantId } from "../domain/Ids.ts"
+import type { FenceStale } from "../lock/Fences.ts"
 import type { LockKey } from "../lock/Locks.ts"
 import type { UserError, UserSession } from "../telegram/UserClient.ts"
 import { type ClientError, HeldElsewhere } from "./SessionError.ts"
 import type { SessionKey } from "./SessionEvents.ts"
 import type { Mover } from "./SessionStore.ts"
+import type { VaultError } from "./Vault.ts"
 
 /** A client that is live, under the lease of its session. */
 export interface LiveSession extends UserSession {
@@ -13,6 +16,12 @@ export interface LiveSession extends UserSession {
   readonly ended: Effect.Effect<never, ClientError>
   /** Closes it for all who use it here: whoever asks again gets another, which goes on from the kept positions. */
   readonly renew: Effect.Effect<void>
+  /** Whether it goes on from kept positions. Without them nobody tells what happened until now. */
+  readonly hasPositions: boolean
+  /** The positions of a `Checkpoint`, once everything before it is stored; not by whoever lost the session to another. */
+  readonly keepPositions: (
+    positions: Redacted.Redacted<string>
+  ) => Effect.Effect<void, FenceStale | SqlError.SqlError | VaultError>
 }
 
 /** Whoever holds it uses the session. */
@@ -62,12 +71,11 @@ export const newLife = (name: string): Life => ({
 /** Each failure of a call passes `report` on its way to the caller. */
 export const reporting = (
   session: UserSession,
-  { ended, renew }: Pick<LiveSession, "ended" | "renew">,
+  own: Omit<LiveSession, keyof UserSession>,
   report: (error: UserError) => Effect.Effect<void>
 ): LiveSession => ({
   ...session,
-  ended,
-  renew,
+  ...own,
   me: Effect.tapError(session.me, report),
   ping: Effect.tapError(session.ping, report),
   logOut: Effect.tapError(session.logOut, report),

@@ -88,6 +88,12 @@ export class SessionStore extends Context.Service<
       learned: Learned,
       along?: Effect.Effect<void, E>
     ) => Effect.Effect<SessionRow, SessionUnknown | FenceStale | SqlError.SqlError | E>
+    /** Commits `along` if whoever does it may still write. */
+    readonly fenced: <E>(
+      key: SessionKey,
+      by: Mover,
+      along: Effect.Effect<void, E>
+    ) => Effect.Effect<void, FenceStale | SqlError.SqlError | E>
     /** With its history. */
     readonly remove: (key: SessionKey) => Effect.Effect<void, SqlError.SqlError>
   }
@@ -256,6 +262,11 @@ const make = Effect.fnUntraced(function* (replica: string) {
         })
       )
     }),
+
+    fenced: (key, by, along) =>
+      scope
+        .transaction(key.tenant, (sql) => Effect.andThen(allowed(sql, key, by), along))
+        .pipe(Effect.withSpan("SessionStore.fenced")),
 
     remove: Effect.fn("SessionStore.remove")(({ tenant, app }) =>
       scope.transaction(tenant, (sql) =>

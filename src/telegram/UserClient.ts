@@ -60,6 +60,8 @@ export interface ConnectOptions {
   readonly dataCentre?: DataCentre
   /** Told what is to be kept of the session from now on: Telegram moved the account to another data centre. */
   readonly moved?: (session: Redacted.Redacted<string>) => Effect.Effect<void>
+  /** How many updates are held for whoever reads them; 5000. */
+  readonly waitingAtMost?: number
 }
 
 /** `expires`: Unix milliseconds. After it, or after a scan that came to nothing, another `Code` follows. */
@@ -104,7 +106,7 @@ export const UserUpdate = Schema.Union([
     channel: Schema.optionalKey(ChatId),
     messageIds: Schema.Array(MessageId)
   }),
-  /** Too much happened there to be told one by one: read its `history` from the last known message on. */
+  /** Too much happened there, or waited here, to be told one by one: read its `history` from the last known message on. */
   Schema.TaggedStruct("Missed", { source: Source }),
   /** Everything before is told: once it is stored, these are the positions to go on from. */
   Schema.TaggedStruct("Checkpoint", { positions: Schema.Redacted(Schema.String) })

@@ -114,7 +114,7 @@ describe("following", () => {
     "has each message of the chosen chats in the notes once: history, what happens, and what happened while it was down",
     () =>
       Effect.gen(function* () {
-        const { telegram, person, dataDir, run, logIn, follow, followed, noted } = yield* world
+        const { telegram, person, dataDir, run, logIn, follow, followed, notes, noted } = yield* world
         const { gitBytes } = reading(dataDir)
         const ago = (days: number) => now() - days * day
         const before = yield* telegram.post(news.id, { text: "an old story", date: ago(30) })
@@ -156,8 +156,25 @@ describe("following", () => {
         // In the middle of a history Telegram asks to wait, longer than a call does by itself.
         yield* telegram.refuse("messages.getHistory", { code: 420, text: "FLOOD_WAIT_11", times: 1 })
         yield* follow(first, String(busyChat), 0)
+        // While its second page is waited for, one of the oldest is edited: behind the back of the reading.
+        yield* eventually(
+          "the first page is taken",
+          Effect.map(followed(first), (all: ReadonlyArray<{ source: unknown; lastMessage: number }>) =>
+            all.some(({ source, lastMessage }) => source === busyChat && lastMessage >= many[50]!)
+          ),
+          { seconds: 120 }
+        )
+        yield* telegram.editPost(busy.id, many[0]!, "edited behind its back")
         const manyNotes = yield* noted(busyChat, many, 120)
         assert.lengthOf(manyNotes, many.length)
+
+        yield* eventually(
+          "the edit is in the note",
+          Effect.map(notes(busyChat), (all) =>
+            all.some(({ body }) => body.includes("edited behind its back"))
+          ),
+          { seconds: 120 }
+        )
 
         // What happens.
         const live = yield* telegram.post(news.id, { text: "it rains" })

@@ -17,11 +17,11 @@ import { TestClock } from "effect/testing"
 import { plain } from "../../src/domain/FormattedText.ts"
 import { BlobHash, ChatId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import { type Attachment, IncomingMessage } from "../../src/domain/IncomingMessage.ts"
+import { FenceStale } from "../../src/lock/Fences.ts"
 import { AccountFiles } from "../../src/session/AccountFiles.ts"
 import { FollowStore } from "../../src/session/FollowStore.ts"
 import { makeFollowWorker } from "../../src/session/FollowWorker.ts"
 import type { LiveSession } from "../../src/session/SessionLife.ts"
-import { SessionSecrets } from "../../src/session/SessionSecrets.ts"
 import { SessionStore } from "../../src/session/SessionStore.ts"
 import { Audit } from "../../src/store/Audit.ts"
 import { HandledUpdates } from "../../src/store/HandledUpdates.ts"
@@ -69,6 +69,8 @@ class Out extends Context.Service<
     readonly handed: Array<{ readonly what: string; readonly message: IncomingMessage }>
     readonly positions: Array<string>
     full: boolean
+    /** Another has the session by now. */
+    deposed: boolean
     /** Closed, nothing is durable. */
     readonly storing: Latch.Latch
   }
@@ -77,6 +79,7 @@ class Out extends Context.Service<
     handed: [],
     positions: [],
     full: false,
+    deposed: false,
     storing: Latch.makeUnsafe(true)
   }))
 }
@@ -100,10 +103,6 @@ const around = Layer.unwrap(
             )
         })
       ),
-      Layer.mock(SessionSecrets, {
-        keepPositions: (_key, positions) =>
-          Effect.sync(() => void out.positions.push(Redacted.value(positions)))
-      }),
       Layer.mock(Limits, { full: () => Effect.sync(() => out.full) }),
       Layer.mock(Permission, { language: () => Effect.succeed(Option.some("ru")) }),
       Layer.mock(AccountFiles, {
@@ -129,25 +128,49 @@ type History = LiveSession["history"]
 const none: History = () => Stream.empty
 
 /** The worker at work with a client that tells this; what it told of `updates`, and what it was asked. */
-const working = Effect.fnUntraced(function* (history: History, me = ann) {
+const working = Effect.fnUntraced(function* (
+  history: History,
+  {
+    begun = true,
+    hasPositions = true,
+    me = ann
+  }: { readonly begun?: boolean; readonly hasPositions?: boolean; readonly me?: typeof ann } = {}
+) {
   const worker = yield* makeFollowWorker
+  const out = yield* Out
   const told = yield* Queue.unbounded<UserUpdate>()
+  // How far the account is, first of all.
+  if (begun) yield* Queue.offer(told, checkpoint("begun"))
   const asked: Array<ReadonlyArray<Source>> = []
   let renewed = false
+  let pages = 0
   const client = {
     account: key,
     renew: Effect.sync(() => {
       renewed = true
     }),
     me: Effect.succeed(me),
-    history,
+    hasPositions,
+    keepPositions: (positions: Redacted.Redacted<string>) =>
+      out.deposed
+        ? new FenceStale({ resource: "session", fence: 1 })
+        : Effect.sync(() => void out.positions.push(Redacted.value(positions))),
+    history: (...what: Parameters<History>) => {
+      pages++
+      return history(...what)
+    },
     updates: (sources: ReadonlyArray<Source>): Stream.Stream<UserUpdate, UserError> => {
       asked.push(sources)
       return Stream.fromQueue(told)
     }
   }
   const fiber = yield* Effect.forkScoped(worker(key)(client as unknown as LiveSession))
-  return { told, asked, fiber, renewed: () => renewed }
+  /** A look at each chat, and the page after which none comes: what is told from now on is taken as it comes. */
+  const read = eventually(
+    Effect.sync(() => pages),
+    (now) => now >= 2
+  )
+  return { told, asked, fiber, read, renewed: () => renewed }
 })
 
 const followed = (source: Source, account = ann.id) =>
@@ -171,20 +194,21 @@ describe("the follower of an account", () => {
     Effect.gen(function* () {
       yield* followed("saved")
       const out = yield* Out
-      const { told: tell } = yield* working(none)
+      const { told: tell, read } = yield* working(none)
+      yield* read
       yield* Queue.offerAll(tell, [told("saved", message(1)), checkpoint("one")])
       yield* eventually(
         Effect.sync(() => out.positions.length),
-        (kept) => kept === 1
+        (kept) => kept === 2
       )
       yield* out.storing.close
       yield* Queue.offerAll(tell, [told("saved", message(2)), checkpoint("two")])
       yield* Effect.sleep("300 millis")
-      assert.deepStrictEqual(out.positions, ["one"])
+      assert.deepStrictEqual(out.positions, ["begun", "one"])
       yield* out.storing.open
       yield* eventually(
         Effect.sync(() => out.positions.length),
-        (kept) => kept === 2
+        (kept) => kept === 3
       )
       assert.deepStrictEqual(yield* whats, ["Message 1", "Message 2"])
       const [chat] = yield* FollowStore.use((store) => store.list(key))
@@ -199,35 +223,40 @@ describe("the follower of an account", () => {
     Effect.gen(function* () {
       yield* followed("saved")
       const asked: Array<number> = []
+      let floods = 1
       yield* working((_source, { after = MessageId.make(0) }) => {
         asked.push(after)
-        if (after > 0) return after === 2 ? Stream.make(message(3)) : Stream.empty
-        const flood = Stream.fail(new FloodWait({ method: "messages.getHistory", seconds: 1 }))
-        return Stream.concat(Stream.make(message(1), message(2)), flood)
+        if (after === 0) return Stream.make(message(1), message(2))
+        if (floods-- > 0) return Stream.fail(new FloodWait({ method: "messages.getHistory", seconds: 1 }))
+        return after === 2 ? Stream.make(message(3)) : Stream.empty
       })
       yield* eventually(whats, (all) => all.length === 3)
       assert.deepStrictEqual(yield* whats, ["Message 1", "Message 2", "Message 3"])
-      assert.deepStrictEqual(asked.slice(0, 2), [0, 2])
+      assert.deepStrictEqual(asked.slice(0, 4), [0, 0, 2, 2])
     })
   )
 
   test(
-    "looks for edits behind the last message when more happened than it was told",
+    "reads all again for its edits when more happened than it was told, also if it is stopped meanwhile",
     Effect.gen(function* () {
       const chat = yield* followed(news)
       yield* FollowStore.use((store) => store.advance(chat, MessageId.make(150)))
-      const { told: tell } = yield* working((_source, { after = MessageId.make(0) }) => {
-        if (after >= 150) return Stream.empty
-        assert.strictEqual(after, 50)
-        return Stream.make(
-          posted(60),
-          posted(61, { editDate: since + 900 }),
-          posted(151, { editDate: since + 901 })
-        )
-      })
-      yield* Queue.offer(tell, { _tag: "Missed", source: news })
-      yield* eventually(whats, (all) => all.length === 2)
-      assert.deepStrictEqual(yield* whats, ["EditedMessage 61", "Message 151"])
+      const all = [posted(2), posted(3, { editDate: since + 900 }), posted(151), posted(152)]
+      let stuck = true
+      const history: History = (_source, { after = MessageId.make(0) }) => {
+        if (after === 0 && stuck) return Stream.never
+        return Stream.fromIterable(all.filter(({ messageId }) => messageId > after))
+      }
+      const { fiber, told: tell } = yield* working(history)
+      yield* eventually(whats, (taken) => taken.length === 2)
+      yield* Queue.offerAll(tell, [{ _tag: "Missed", source: news }, checkpoint("after")])
+      const due = FollowStore.use((store) => Effect.map(store.list(key), ([one]) => one?.rereadDue === true))
+      yield* eventually(due, (is) => is)
+      yield* Fiber.interrupt(fiber)
+      stuck = false
+      yield* working(history)
+      yield* eventually(due, (is) => !is)
+      assert.deepStrictEqual(yield* whats, ["Message 151", "Message 152", "EditedMessage 3"])
     })
   )
 
@@ -236,17 +265,17 @@ describe("the follower of an account", () => {
     Effect.gen(function* () {
       yield* followed(news)
       yield* followed("saved")
-      const { asked } = yield* working((source) =>
+      const { asked } = yield* working((source, { after = MessageId.make(0) }) =>
         source === news
           ? Stream.fail(new ChatClosed({ method: "messages.getHistory" }))
-          : Stream.make(message(1))
+          : Stream.fromIterable(after === 0 ? [message(1)] : [])
       )
       yield* eventually(
         Effect.sync(() => asked),
         (all) => all.length === 1
       )
       assert.deepStrictEqual(asked, [["saved"]])
-      assert.include(yield* whats, "Message 1")
+      yield* eventually(whats, (all) => all.includes("Message 1"))
       const [closed, saved] = yield* FollowStore.use((store) => store.list(key))
       assert.include(closed?.lastError, "cannot see this chat")
       assert.isUndefined(saved?.lastError)
@@ -254,17 +283,73 @@ describe("the follower of an account", () => {
   )
 
   test(
-    "notes as it is now what was edited while its history was read",
+    "begins to read a history once it is kept where the updates begin, and takes what is edited behind its back",
     Effect.gen(function* () {
       yield* followed("saved")
-      let began = false
-      yield* working((_source, { after = MessageId.make(0) }) => {
-        const all = [message(1, began ? { editDate: since + 9 } : {}), message(2)]
-        began = true
-        return Stream.fromIterable(all.filter(({ messageId }) => messageId > after))
-      })
-      yield* eventually(whats, (all) => all.length === 3)
-      assert.deepStrictEqual(yield* whats, ["Message 1", "Message 2", "EditedMessage 1"])
+      const out = yield* Out
+      const all = [1, 2, 3, 4, 5, 6].map((id) => message(id))
+      const keptThen: Array<number> = []
+      const history: History = (_source, { after = MessageId.make(0) }) => {
+        keptThen.push(out.positions.length)
+        return Stream.fromIterable(all.filter(({ messageId }) => messageId > after).slice(0, 2))
+      }
+      const { asked, told: tell } = yield* working(history, { begun: false })
+      yield* eventually(
+        Effect.sync(() => asked.length),
+        (times) => times === 1
+      )
+      yield* Effect.sleep("300 millis")
+      yield* Queue.offer(tell, checkpoint("begun"))
+      // A look whether it can be read, and two pages: the third waits for the notes of the first, which nobody makes here.
+      yield* eventually(whats, (taken) => taken.includes("Message 4"))
+      assert.deepStrictEqual(keptThen, [0, 1, 1])
+      yield* Queue.offerAll(tell, [
+        { _tag: "Edited", source: "saved", message: message(1, { editDate: since + 900 }) },
+        // The third page brings both as they are then.
+        { _tag: "Edited", source: "saved", message: message(6, { editDate: since + 901 }) },
+        told("saved", message(7)),
+        checkpoint("later")
+      ])
+      yield* eventually(
+        Effect.sync(() => out.positions),
+        (kept) => kept.includes("later")
+      )
+      assert.deepStrictEqual(yield* whats, [
+        "Message 1",
+        "Message 2",
+        "Message 3",
+        "Message 4",
+        "EditedMessage 1"
+      ])
+    })
+  )
+
+  test(
+    "reads all again when nobody tells what was edited since it was read: no position is kept",
+    Effect.gen(function* () {
+      const chat = yield* followed("saved")
+      yield* FollowStore.use((store) => store.advance(chat, MessageId.make(500)))
+      const all = [message(1, { editDate: since + 900 }), message(500)]
+      yield* working(
+        (_source, { after = MessageId.make(0) }) =>
+          Stream.fromIterable(all.filter(({ messageId }) => messageId > after)),
+        { hasPositions: false }
+      )
+      yield* eventually(whats, (told) => told.length === 1)
+      assert.deepStrictEqual(yield* whats, ["EditedMessage 1"])
+    })
+  )
+
+  test(
+    "stops when another has the session by now: its positions are not kept",
+    Effect.gen(function* () {
+      yield* followed("saved")
+      const out = yield* Out
+      out.deposed = true
+      const { fiber } = yield* working(() => Stream.make(message(1)))
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(out.positions, [])
+      assert.deepStrictEqual(yield* whats, [])
     })
   )
 
@@ -273,9 +358,10 @@ describe("the follower of an account", () => {
     Effect.gen(function* () {
       yield* followed("saved")
       let closed = false
-      const { told: tell } = yield* working(() =>
+      const { told: tell, read } = yield* working(() =>
         closed ? Stream.fail(new ChatClosed({ method: "messages.getHistory" })) : Stream.empty
       )
+      yield* read
       yield* Queue.offer(tell, told("saved", message(1)))
       yield* eventually(whats, (all) => all.length === 1)
       closed = true
@@ -286,10 +372,14 @@ describe("the follower of an account", () => {
       ])
       const out = yield* Out
       yield* eventually(
-        Effect.sync(() => out.positions.length),
-        (kept) => kept === 1
+        Effect.sync(() => out.positions),
+        (kept) => kept.includes("after")
       )
-      assert.deepStrictEqual(yield* whats, ["Message 1"])
+      yield* eventually(
+        FollowStore.use((store) => store.list(key)),
+        ([one]) => one?.lastError !== undefined
+      )
+      assert.notInclude(yield* whats, "Message 2")
       const [chat] = yield* FollowStore.use((store) => store.list(key))
       assert.strictEqual(chat?.lastMessage, 1)
       assert.include(chat?.lastError, "cannot see this chat")
@@ -318,10 +408,8 @@ describe("the follower of an account", () => {
       yield* later(() => asked.length === 1)
       closed = false
       yield* later(() => renewed())
-      assert.deepStrictEqual(yield* whats, ["Message 1"])
+      assert.deepStrictEqual(yield* whats, [])
       assert.deepStrictEqual(asked, [["saved"]])
-      const [chat] = yield* FollowStore.use((store) => store.list(key))
-      assert.isUndefined(chat?.lastError)
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
 
@@ -332,7 +420,7 @@ describe("the follower of an account", () => {
       const asked = yield* Deferred.make<void>()
       const { fiber } = yield* working(
         () => Stream.unwrap(Effect.as(Deferred.succeed(asked, undefined), Stream.empty)),
-        { id: UserId.make(43), name: "Bob" }
+        { me: { id: UserId.make(43), name: "Bob" } }
       )
       yield* Effect.sleep("300 millis")
       assert.isFalse(Deferred.isDoneUnsafe(asked))
@@ -374,7 +462,8 @@ describe("the follower of an account", () => {
       const attachments: ReadonlyArray<Attachment> = [
         { _tag: "Document", file: { fileId: "account:x", fileUniqueId: "x", size: 5, name: "a.pdf" } }
       ]
-      const { told: tell } = yield* working(none)
+      const { told: tell, read } = yield* working(none)
+      yield* read
       yield* Queue.offerAll(tell, [
         told("saved", message(1, { date: since - 1 })),
         { _tag: "Edited", source: "saved", message: message(1, { date: since - 1, editDate: since + 5 }) },

@@ -116,7 +116,8 @@ it.live("a former owner changes nothing, and what was to be written along is not
     const account = { id: UserId.make(1), name: "Ann" }
     for (const attempt of [
       store.move(key, "authorization_success", stale, { account }, along),
-      store.note(key, stale, { error: "late" })
+      store.note(key, stale, { error: "late" }),
+      store.fenced(key, stale, along)
     ])
       assert.instanceOf(yield* Effect.flip(attempt), FenceStale)
     assert.lengthOf(yield* store.history(key, 10), 1)

@@ -130,7 +130,7 @@ export const connect = Effect.fnUntraced(function* (options: ConnectOptions) {
     connection: SubscriptionRef.changes(state),
     ...login,
     ...reading,
-    ...makeFollowing(client, storage, overheard, calls, inputPeer),
+    ...makeFollowing(client, storage, overheard, calls, inputPeer, options.waitingAtMost),
     exportSession: Effect.sync(storage.session),
     exportPeers: Effect.andThen(
       Effect.promise(() => client.storage.peers.close()),

@@ -149,15 +149,24 @@ const notTwice = () => {
   }
 }
 
+/** Whether more happened than is held for whoever follows: until there is room what happens is left out. */
+interface Overflow {
+  is: "no" | "yes" | "ending"
+}
+
 const isChannel = (source: Source): source is ChatId =>
   source !== "saved" && parseMarkedPeerId(source)[0] === "channel"
+
+/** So much waits at most for whoever follows: Telegram cannot be held back, and memory has an end. */
+const mostWaiting = 5000
 
 export const makeFollowing = (
   client: BaseTelegramClient,
   storage: SessionStorage,
   overheard: Overheard,
   { call }: Calls,
-  inputPeer: Reading["inputPeer"]
+  inputPeer: Reading["inputPeer"],
+  waitingAtMost = mostWaiting
 ) => {
   /** From where a channel is told: the kept position, or from now on. */
   const beginChannel = Effect.fnUntraced(function* (channel: ChatId) {
@@ -200,15 +209,19 @@ export const makeFollowing = (
 
   const follow = Effect.fnUntraced(function* (
     sources: ReadonlyArray<Source>,
-    told: Queue.Queue<UserUpdate, UserError | Cause.Done>
+    told: Queue.Queue<UserUpdate, UserError | Cause.Done>,
+    overflow: Overflow
   ) {
     const chosen = yield* followed(sources)
     const channels = new Set(sources.filter(isChannel).map((source) => toggleChannelIdMark(source)))
     let last = ""
     const once = notTwice()
+    const isFull = () => Queue.sizeUnsafe(told) >= waitingAtMost
     const onUpdate = (info: RawUpdateInfo) => {
       const updates = toldBy(info, chosen)
-      if (updates.length > 0 && once(info)) Queue.offerAllUnsafe(told, updates)
+      if (updates.length === 0 || !once(info)) return
+      if (overflow.is === "no" && isFull()) overflow.is = "yes"
+      if (overflow.is === "no") Queue.offerAllUnsafe(told, updates)
     }
     // What was said while no socket was open is not pushed after it, and mtcute would look for it in 15 minutes.
     const onUsable = () => client.handleClientUpdate({ _: "updatesTooLong" }, false)
@@ -224,6 +237,12 @@ export const makeFollowing = (
         }
         // The loop notes how far it came only after it has told everything until there.
         storage.onSaved = () => {
+          if (overflow.is !== "no") {
+            overflow.is = isFull() ? "yes" : "no"
+            if (overflow.is === "yes") return
+            // What was left out is before the positions that follow.
+            for (const source of sources) Queue.offerUnsafe(told, { _tag: "Missed", source })
+          }
           const positions = storage.positions(channels)
           if (Option.isNone(positions) || Redacted.value(positions.value) === last) return
           last = Redacted.value(positions.value)
@@ -240,8 +259,11 @@ export const makeFollowing = (
         })
     )
     const begun = yield* Effect.forEach(sources.filter(isChannel), beginChannel)
-    // Known to the loop before it starts: the first thing it hears of a channel would be its beginning else.
+    // Known to the loop before it starts: the first thing it hears of a channel would be its beginning else. And kept with
+    // the first positions: what happens from here on is told, whenever this process ends.
     for (const { channelId, pts } of begun) client.updates?.cpts.set(channelId, pts)
+    const beginnings = new Map(begun.map(({ channelId, pts }) => [channelId, pts]))
+    yield* Effect.promise(() => client.storage.updates.setManyChannelPts(beginnings))
     yield* Effect.promise(() => client.startUpdatesLoop())
     for (const { channelId, pts } of begun)
       yield* Effect.promise(() => client.notifyChannelOpened(channelId, pts))
@@ -252,13 +274,19 @@ export const makeFollowing = (
     updates: (sources: ReadonlyArray<Source>): Stream.Stream<UserUpdate, UserError> =>
       Stream.unwrap(
         Effect.gen(function* () {
-          // Telegram cannot be held back; what was missed comes in slices, however.
           const told = yield* Queue.unbounded<UserUpdate, UserError | Cause.Done>()
-          yield* follow(sources, told).pipe(
+          const overflow: Overflow = { is: "no" }
+          yield* follow(sources, told, overflow).pipe(
             Effect.catchCause((cause) => Queue.failCause(told, cause)),
             Effect.forkScoped
           )
-          return Stream.fromQueue(told)
+          // There is room again, and it may be long until the loop has something to note.
+          const goOn = () => {
+            if (overflow.is !== "yes" || Queue.sizeUnsafe(told) > 0) return
+            overflow.is = "ending"
+            client.handleClientUpdate({ _: "updatesTooLong" }, false)
+          }
+          return Stream.tap(Stream.fromQueue(told), () => Effect.sync(goOn))
         })
       )
   }

@@ -288,6 +288,8 @@ export const commands: Readonly<Record<string, Command>> = {
     ),
   "SessionStore.note": (ask) =>
     SessionStore.use((it) => it.note(session(ask), { actor: "system" }, { error: says(ask) })),
+  "SessionStore.fenced": (ask) =>
+    SessionStore.use((it) => it.fenced(session(ask), { actor: "system", fence: 1 + ask.y }, Effect.void)),
   "SessionStore.remove": (ask) => SessionStore.use((it) => it.remove(session(ask))),
   "FollowStore.follow": follow,
   "FollowStore.followSaved": (ask) =>
@@ -306,6 +308,7 @@ export const commands: Readonly<Record<string, Command>> = {
   "FollowStore.sessions": (ask) => FollowStore.use((it) => it.sessions(ask.tenant)),
   "FollowStore.advance": (ask) =>
     FollowStore.use((it) => it.advance(followed(ask), MessageId.make(100 + ask.y))),
+  "FollowStore.reread": (ask) => FollowStore.use((it) => it.reread(followed(ask), "due")),
   "FollowStore.trouble": (ask) => FollowStore.use((it) => it.trouble(followed(ask), says(ask))),
   "SessionSecrets.credentials": (ask) =>
     Effect.flatMap(

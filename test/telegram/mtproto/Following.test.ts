@@ -1,7 +1,7 @@
 /** Messages of chosen chats: each once and in order, whatever happened to the connection meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
 import type { tl } from "@mtcute/core"
-import { Effect, Option, Queue, Redacted, Stream } from "effect"
+import { Effect, Latch, Option, Queue, Redacted, Stream } from "effect"
 import { ChatId, MessageId } from "../../../src/domain/Ids.ts"
 import type { KeptSession, Source, UserSession, UserUpdate } from "../../../src/telegram/UserClient.ts"
 import { ada, connect, connectAs, layer } from "../../support/mtproto/accounts.ts"
@@ -262,6 +262,57 @@ describe("following", () => {
       }).pipe(Effect.provide(layer))
     )
   }
+
+  it.live(
+    "holds so many updates and no more; what was left out is said to be missed, before the positions move",
+    () =>
+      Effect.gen(function* () {
+        const telegram = yield* world
+        const session = yield* connectAs(ada.id, { waitingAtMost: 3 })
+        const seen: Array<string> = []
+        const busy = yield* Latch.make(false)
+        yield* Effect.forkScoped(
+          Stream.runForEach(session.updates(["saved"]), (update) =>
+            Effect.gen(function* () {
+              seen.push(words(update))
+              if (update._tag === "Message") yield* busy.await
+            })
+          )
+        )
+        const until = (holds: () => boolean) => Effect.repeat(Effect.sleep("10 millis"), { until: holds })
+        yield* until(() => seen.includes("Checkpoint"))
+        const first = yield* telegram.say(ada.id, { text: "first" })
+        yield* until(() => seen.includes(`Message saved ${first}: first`))
+        for (let nth = 0; nth < 20; nth++) yield* telegram.say(ada.id, { text: `thought ${nth}` })
+        // All of them have come before the answers that follow them, and were looked at.
+        yield* Effect.repeat(session.ping, { times: 20 })
+        yield* busy.open
+        yield* until(() => seen.at(-2) === "Missed saved")
+        assert.strictEqual(seen.at(-1), "Checkpoint")
+        const messages = seen.filter((line) => line.startsWith("Message"))
+        assert.isBelow(messages.length, 10)
+        const last = yield* telegram.say(ada.id, { text: "last" })
+        yield* until(() => seen.includes(`Message saved ${last}: last`))
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.live(
+    "keeps from the first where a channel begins: what is edited from then on is told after a crash",
+    () =>
+      Effect.gen(function* () {
+        const telegram = yield* world
+        const post = yield* telegram.post(news.id, { text: "it rains" })
+        const kept = yield* Effect.scoped(
+          Effect.flatMap(connectAs(ada.id), (session) =>
+            Effect.flatMap(follow(session, [channel]), ({ kept: now }) => now)
+          )
+        )
+        yield* telegram.editPost(news.id, post, "it pours", "silent")
+        const session = yield* connect({ kept: Option.some(kept) })
+        const { next } = yield* follow(session, [channel])
+        assert.strictEqual(yield* next, `Edited channel ${post}: it pours`)
+      }).pipe(Effect.provide(layer))
+  )
 
   it.live("refuses a channel the account cannot see", () =>
     Effect.gen(function* () {
