@@ -167,6 +167,7 @@ export const commands: Readonly<Record<string, Command>> = {
 
   "Outbox.enqueue": (ask) => Outbox.use((it) => it.enqueue(ask.tenant, [outgoing(ask)])),
   "Outbox.enqueueAlone": (ask) => Outbox.use((it) => it.enqueueAlone(ask.tenant, outgoing(ask))),
+  "Outbox.shown": (ask) => Outbox.use((it) => it.shown(ask.tenant, botId, [outgoing(ask).key])),
   "Outbox.dispatch": dispatched,
   "Outbox.purge": (ask) => Outbox.use((it) => it.purge(ask.tenant, ask.x === 0 ? 0 : 9e9)),
   "Undelivered.list": (ask) => Undelivered.use((it) => it.list(ask.tenant)),
