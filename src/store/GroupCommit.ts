@@ -28,6 +28,7 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
   readonly write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
 }): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: Array<Waiting<A, B, E>> = []
+  const unanswered = new Set<Waiting<A, B, E>>()
   let writing = 0
   let closed = false
   const inOrder = options.parallel === "in order"
@@ -40,9 +41,10 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
 
   const settle = (batch: ReadonlyArray<Waiting<A, B, E>>, exit: Exit.Exit<ReadonlyArray<B>, E>) =>
     Effect.sync(() => {
-      batch.forEach(({ result }, index) => {
+      batch.forEach((one, index) => {
+        unanswered.delete(one)
         Deferred.doneUnsafe(
-          result,
+          one.result,
           Exit.isSuccess(exit) ? Exit.succeed(exit.value[index]!) : Exit.failCause(exit.cause)
         )
       })
@@ -70,31 +72,33 @@ export const make = Effect.fnUntraced(function* <A, B, E>(options: {
       writing--
       return Effect.void
     }
-    return Effect.forEach(ownersIn(batch), writeAll, { discard: true }).pipe(
-      Effect.onInterrupt(() => settle(batch, Exit.failCause(Cause.interrupt()))),
-      Effect.andThen(drain)
-    )
+    return Effect.andThen(Effect.forEach(ownersIn(batch), writeAll, { discard: true }), drain)
   })
 
+  // Before what is forked into the scope, and so after all of that has ended.
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       closed = true
-      const left = waiting
       waiting = []
-      return settle(left, Exit.failCause(Cause.interrupt()))
+      return settle([...unanswered], Exit.failCause(Cause.interrupt()))
     })
   )
 
+  // Whoever is interrupted may have been the one all others wait for: what was begun for them goes on.
   return (item) =>
-    Effect.contextWith((asking: Context.Context<never>) => {
-      if (closed) return Effect.interrupt
-      const result = Deferred.makeUnsafe<B, E>()
-      waiting.push({ item, context: asking, result })
-      if (writing >= parallel) return Deferred.await(result)
-      writing++
-      return Effect.forkIn(Effect.andThen(gathering, drain), scope).pipe(
-        Effect.provideContext(context),
-        Effect.andThen(Deferred.await(result))
-      )
-    })
+    Effect.uninterruptibleMask((interruptible) =>
+      Effect.contextWith((asking: Context.Context<never>) => {
+        if (closed) return Effect.interrupt
+        const one = { item, context: asking, result: Deferred.makeUnsafe<B, E>() }
+        waiting.push(one)
+        unanswered.add(one)
+        const answer = interruptible(Deferred.await(one.result))
+        if (writing >= parallel) return answer
+        writing++
+        return Effect.forkIn(Effect.andThen(gathering, drain), scope).pipe(
+          Effect.provideContext(context),
+          Effect.andThen(answer)
+        )
+      })
+    )
 })

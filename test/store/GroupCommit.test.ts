@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as GroupCommit from "../../src/store/GroupCommit.ts"
 
@@ -114,6 +114,24 @@ describe("GroupCommit", () => {
       yield* Fiber.interrupt(gone!)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Deferred.await(told), 20)
+    })
+  )
+
+  it.effect("whoever is interrupted at any step on the way in holds up nobody who comes after", () =>
+    Effect.gen(function* () {
+      for (let steps = 0; steps < 30; steps++) {
+        const write = yield* GroupCommit.make({
+          batch: 10,
+          parallel: 1,
+          write: (items: ReadonlyArray<number>) => Effect.succeed(items)
+        })
+        const gone = yield* Effect.forkChild(Effect.provideService(write(1), Scheduler.MaxOpsBeforeYield, 3))
+        for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(gone)
+        const after = yield* Effect.forkChild(write(2))
+        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+        assert.deepStrictEqual(after.pollUnsafe(), Exit.succeed(2), `after ${steps} steps`)
+      }
     })
   )
 })
