@@ -3,12 +3,14 @@ import { Schema, SchemaTransformation } from "effect"
 
 export const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10)
 
+/** JavaScript would take the 30th of February for a day of March. */
+const isDay = (typed: string): boolean =>
+  /^\d{4}-\d\d-\d\d$/.test(typed) &&
+  !Number.isNaN(Date.parse(typed)) &&
+  dayOf(Date.parse(typed) / 1000) === typed
+
 export const Day = Schema.String.check(
-  Schema.makeFilter((typed) =>
-    /^\d{4}-\d\d-\d\d$/.test(typed) && !Number.isNaN(Date.parse(typed))
-      ? undefined
-      : "a day such as 2026-01-31"
-  )
+  Schema.makeFilter((typed) => (isDay(typed) ? undefined : "a day such as 2026-01-31"))
 ).pipe(
   Schema.decodeTo(
     Schema.Int,

@@ -17,6 +17,7 @@ describe("what follows /follow", () => {
     ["news", undefined],
     ["@news yesterday", undefined],
     ["@news 2026-13-01", undefined],
+    ["@news 2026-02-30", undefined],
     ["@news 2026-01-31 2026-02-01", undefined],
     ["https://t.me/+AbCdEf", undefined]
   ])("%s", (argument, choice) => {
