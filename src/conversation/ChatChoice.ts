@@ -124,7 +124,10 @@ export const choose = Effect.fn("ChatChoice.choose")(function* (
     kind === "follow"
       ? Effect.map(
           follows.follow(session, { chat, ...(since === undefined ? {} : { since }) }, actor),
-          (one) => words.followed(titleOf(one.title), one.since > begun ? undefined : dayOf(one.since))
+          (one) => {
+            const isNow = since === undefined && one.since > begun
+            return words.followed(titleOf(one.title), isNow ? undefined : dayOf(one.since))
+          }
         )
       : Effect.gen(function* () {
           const all = yield* follows.list(session)

@@ -96,6 +96,9 @@ it.live(
       // It is followed already, and goes on as it is.
       yield* say(ada, "/follow @NEWS")
       yield* answered(ada.id, /^News becomes notes from \d{4}-\d\d-\d\d on/)
+      // Nobody is told it begins now where a slip of the year has it begin much later.
+      yield* say(ada, "/follow @news 2099-01-31")
+      yield* answered(ada.id, /^News becomes notes from 2099-01-31 on/)
       yield* say(ada, "/unfollow t.me/news")
       yield* answered(ada.id, /^@news is followed no longer; the notes stay/)
       yield* say(ada, "/follow @nowhere")
