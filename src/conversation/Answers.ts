@@ -4,7 +4,7 @@
  */
 import { markdownOf } from "../assistant/EntityMarkdown.ts"
 import { titleIn } from "../assistant/NoteTitle.ts"
-import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
+import { bold, compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
 import { hashOf } from "../knowledge/Blobs.ts"
 import { slugOf } from "../knowledge/NotePath.ts"
@@ -69,7 +69,7 @@ const document = (
   const words = texts[language]
   const title = first(file?.title ?? titleIn(beginning.text) ?? "", longestTitle) || words.answer
   const bytes = file?.bytes ?? new TextEncoder().encode(source)
-  const caption = compose({ type: "bold", text: title }, `\n\n${summaryOf(beginning.text, title)}\n\n`, {
+  const caption = compose(bold(title), `\n\n${summaryOf(beginning.text, title)}\n\n`, {
     type: "italic",
     text: words.inTheFile(source.length)
   })

@@ -1,5 +1,5 @@
 /** What people are told who choose which of their own chats become notes, in each language the bot speaks. */
-import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
+import { bold, code, compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
 
 export interface FollowTexts {
@@ -17,9 +17,6 @@ export interface FollowTexts {
   readonly notNow: FormattedText
   readonly inPrivate: FormattedText
 }
-
-const bold = (text: string) => ({ type: "bold", text })
-const code = (text: string) => ({ type: "code", text })
 
 const en: FollowTexts = {
   menu: ({ followed, listed }) =>

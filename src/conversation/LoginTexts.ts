@@ -1,5 +1,5 @@
 /** What people are told who want to log their own account in, in each language the bot speaks. */
-import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
+import { bold, code, compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
 
 export interface LoginTexts {
@@ -14,9 +14,6 @@ export interface LoginTexts {
   /** The tenant has no API id and hash to log in with. */
   readonly withoutKey: (tenant: string) => FormattedText
 }
-
-const bold = (text: string) => ({ type: "bold", text })
-const code = (text: string) => ({ type: "code", text })
 
 const en: LoginTexts = {
   link: ({ url, minutes, local }) =>

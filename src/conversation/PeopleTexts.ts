@@ -1,5 +1,5 @@
 /** What people are told about what they may do, and about inviting others, in each language the bot speaks. */
-import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
+import { bold, code, compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
 import type { Role } from "../domain/Role.ts"
 
@@ -20,9 +20,6 @@ export interface PeopleTexts {
   /** Where the configuration says who may use the bot. */
   readonly invitesIdle: FormattedText
 }
-
-const bold = (text: string) => ({ type: "bold", text })
-const code = (text: string) => ({ type: "code", text })
 
 const en: PeopleTexts = {
   readersLook: plain(

@@ -1,5 +1,5 @@
 /** Everything the bot says, in each language it speaks. */
-import { compose, type FormattedText, plain } from "../domain/FormattedText.ts"
+import { bold, code, compose, type FormattedText, plain } from "../domain/FormattedText.ts"
 import type { Language } from "../domain/Language.ts"
 import type { NoteSummary, Revision } from "../domain/Note.ts"
 
@@ -67,9 +67,6 @@ export const commandNames = [
   "unfollow"
 ] as const
 export type CommandName = (typeof commandNames)[number]
-
-const bold = (text: string) => ({ type: "bold", text })
-const code = (text: string) => ({ type: "code", text })
 
 const details = (note: NoteSummary) => [
   `\n📁 ${note.category}`,

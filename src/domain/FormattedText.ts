@@ -34,6 +34,9 @@ export const empty: FormattedText = plain("")
 /** Pieces of text, some of them formatted, put together with the offsets worked out. */
 export type Piece = string | ({ readonly text: string } & Omit<TextEntity, "offset" | "length">)
 
+export const bold = (text: string): Piece => ({ type: "bold", text })
+export const code = (text: string): Piece => ({ type: "code", text })
+
 export const compose = (...pieces: ReadonlyArray<Piece>): FormattedText => {
   let text = ""
   const entities: Array<TextEntity> = []

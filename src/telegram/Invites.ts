@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer, type Option, Redacted, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import { Address } from "../domain/Address.ts"
-import { compose, type FormattedText } from "../domain/FormattedText.ts"
+import { bold, compose, type FormattedText } from "../domain/FormattedText.ts"
 import { ChatId, TenantId } from "../domain/Ids.ts"
 import type { Sender } from "../domain/IncomingMessage.ts"
 import { defaultInviteLifetime, type Invite, type InviteRole } from "../domain/Invite.ts"
@@ -104,14 +104,14 @@ const joinedText: Readonly<
   en: (name, role, left) =>
     compose(
       "👤 ",
-      { type: "bold", text: name },
+      bold(name),
       ` opened your invite and is a ${role} now. `,
       left === 0 ? "The link is used up." : `The link works for ${left} more.`
     ),
   ru: (name, role, left) =>
     compose(
       "👤 ",
-      { type: "bold", text: name },
+      bold(name),
       ` теперь с нами по вашему приглашению (${role === "member" ? "участник" : "читатель"}). `,
       left === 0 ? "Больше ссылка не действует." : `Ссылка сработает ещё, раз: ${left}.`
     )
