@@ -81,7 +81,7 @@ export class Members extends Context.Service<
       sender: Sender,
       role: Role
     ) => Effect.Effect<boolean, TenantUnknown | SqlError.SqlError>
-    /** What the clients of these people speak; of who is no member, nothing. */
+    /** What the clients of these people speak, each named once; of who is no member, nothing. */
     readonly keepLanguages: (
       tenant: TenantId,
       senders: ReadonlyArray<Sender>
@@ -260,14 +260,11 @@ const make = Effect.gen(function* () {
     ),
 
     keepLanguages: (tenant, senders) => {
-      const latest = new Map(
-        senders.map(({ id, language, name }) => [id, { id, language: language ?? null, name }])
-      )
+      const spoken = senders.map(({ id, language, name }) => ({ id, language: language ?? null, name }))
       return changing(
         tenant,
         (sql) => sql`UPDATE members m SET language = s.language, name = s.name
-          FROM jsonb_to_recordset(${JSON.stringify([...latest.values()])}::jsonb) AS s(
-            id bigint, language text, name text)
+          FROM jsonb_to_recordset(${JSON.stringify(spoken)}::jsonb) AS s(id bigint, language text, name text)
           WHERE m.tenant_id = ${tenant} AND m.user_id = s.id`
       ).pipe(Effect.asVoid, Effect.withSpan("Members.keepLanguages"))
     }

@@ -151,11 +151,15 @@ const make = Effect.fnUntraced(function* ({ allowed, everybody = "member", diges
     heard: Effect.fnUntraced(function* (bot, updates) {
       const rule = ruleFor(bot, allowed)
       const roll = yield* members.roll(bot.tenant)
-      const others = updates.flatMap((update) => {
-        const sender = conversationOf(update)?.sender
-        if (sender?.language === undefined || !mayHaveRole(rule, sender)) return []
+      const last = new Map(
+        updates.flatMap((update) => {
+          const sender = conversationOf(update)?.sender
+          return sender?.language === undefined || !mayHaveRole(rule, sender) ? [] : [[sender.id, sender]]
+        })
+      )
+      const others = [...last.values()].filter((sender) => {
         const known = roleIn(roll, bot, sender.id) === undefined ? undefined : roll.get(sender.id)
-        return known === undefined || known.language === sender.language ? [] : [sender]
+        return known !== undefined && known.language !== sender.language
       })
       if (others.length > 0) yield* members.keepLanguages(bot.tenant, others)
     }),

@@ -256,6 +256,8 @@ describe("members", () => {
         )
         yield* service.heard(bot, [written(7, "de"), written(8, "fr"), written(9, "it"), written(7, "ru")])
         assert.deepStrictEqual(yield* languages, ["ru", "fr", undefined])
+        yield* service.heard(bot, [written(7, "de"), written(7, "ru")])
+        assert.deepStrictEqual(yield* languages, ["ru", "fr", undefined])
         yield* service.heard(bot, [written(7), written(8, "en")])
         assert.deepStrictEqual(yield* languages, ["ru", "en", undefined])
         assert.strictEqual(yield* count("members"), 2)
