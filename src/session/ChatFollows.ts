@@ -7,7 +7,7 @@ import type { FollowableChat, Source } from "../telegram/UserClient.ts"
 import { type FollowedChat, savedTitle } from "./FollowedChat.ts"
 import { FollowStore, type NotFollowed } from "./FollowStore.ts"
 import { type ChatsError, KnownAccounts } from "./KnownAccounts.ts"
-import { NotAuthorized } from "./SessionError.ts"
+import { NotAnAccount, NotAuthorized } from "./SessionError.ts"
 import { type SessionKey, sessionName } from "./SessionEvents.ts"
 import { SessionManager } from "./SessionManager.ts"
 import type { SessionUnknown } from "./SessionStore.ts"
@@ -88,7 +88,8 @@ const make = Effect.gen(function* () {
     chats: Effect.fn("ChatFollows.chats")((key) => Effect.andThen(sessions.status(key), known.chats(key))),
 
     follow: Effect.fn("ChatFollows.follow")(function* (key, { chat, since }, actor) {
-      const { account, state } = yield* sessions.status(key)
+      const { account, kind, state } = yield* sessions.status(key)
+      if (kind === "bot") return yield* new NotAnAccount({ session: sessionName(key) })
       if (account === undefined) return yield* new NotAuthorized({ session: sessionName(key), state })
       const chosen = yield* find(key, chat)
       const before = (yield* store.list(key)).find(

@@ -53,7 +53,7 @@ export class Invites extends Context.Service<
         readonly id?: string
       },
       actor: Actor
-    ) => Effect.Effect<NewInvite, SqlError.SqlError>
+    ) => Effect.Effect<NewInvite, TenantUnknown | SqlError.SqlError>
     /** Those that still let somebody in, the newest first. */
     readonly list: (tenant: TenantId) => Effect.Effect<ReadonlyArray<Invite>, SqlError.SqlError>
     readonly revoke: (
@@ -188,6 +188,7 @@ const make = Effect.fnUntraced(function* (secret: Redacted.Redacted<Uint8Array>)
       const until = now + Duration.toMillis(Duration.fromInputUnsafe(lifetime ?? defaultInviteLifetime))
       return yield* scope.transaction(tenant, (sql) =>
         Effect.gen(function* () {
+          yield* present(sql, tenant)
           const made = yield* sql`
             INSERT INTO invites (tenant_id, id, digest, role, uses_left, expires_at, created_by)
             VALUES (${tenant}, ${id}, ${inviteDigest(key, tenant, code)}, ${role}, ${uses}::int,

@@ -84,7 +84,7 @@ describe("choosing chats", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.live("is only possible for a session that is logged in", () =>
+  it.live("is only possible for the session of an account, and one that is logged in", () =>
     Effect.gen(function* () {
       const follows = yield* ChatFollows
       const nobody = yield* Effect.flip(follows.follow(key, { chat: name("saved") }, "admin"))
@@ -93,6 +93,10 @@ describe("choosing chats", () => {
       const absent = yield* Effect.flip(follows.follow(key, { chat: name("saved") }, "admin"))
       assert.strictEqual(absent._tag, "NotAuthorized")
       assert.strictEqual((yield* Effect.flip(follows.chats(key)))._tag, "NotAuthorized")
+      const bot = { ...key, app: AppId.make("bot") }
+      yield* SessionManager.use((sessions) => sessions.add(bot, { kind: "bot" }))
+      const ofBot = yield* Effect.flip(follows.follow(bot, { chat: name("saved") }, "admin"))
+      assert.strictEqual(ofBot._tag, "NotAnAccount")
     }).pipe(Effect.provide(layer))
   )
 

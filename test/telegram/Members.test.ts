@@ -190,49 +190,52 @@ describe("members", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.live("whoever would own or join a tenant that is being removed meanwhile is told that it is gone", () =>
-    Effect.gen(function* () {
-      const members = yield* Members
-      const invites = yield* Invites
-      const tenants = yield* Tenants
-      const sender = (id: number): Sender => ({ id, kind: "user", name: "Ann" })
-      const at = (app: BotKey, text: string) =>
-        Permission.use((permission) => permission.admit(app, decodeUpdate(messageUpdate(1, { text }, 7))))
-      const entered: ReadonlyArray<
-        (tenant: TenantId) => Effect.Effect<unknown, TenantUnknown | SqlError.SqlError>
-      > = [
-        (tenant: TenantId) => members.claim(tenant, sender(7)),
-        (tenant: TenantId) => members.join(tenant, sender(7), "member"),
-        (tenant: TenantId) => invites.redeem({ tenant, app: defaultApp }, sender(7), "0")
-      ]
-      for (const [nth, enter] of entered.entries()) {
-        const tenant = TenantId.make(`gone-${nth}`)
-        yield* addTenant(tenant)
-        const begun = yield* Deferred.make<void>()
-        const removal = yield* Effect.forkChild(
-          TenantScope.use(({ transaction }) =>
-            transaction(tenant, (sql) =>
-              Effect.gen(function* () {
-                yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR UPDATE`
-                yield* Deferred.succeed(begun, undefined)
-                // The other asks for the row it has locked.
-                yield* sql`SELECT 1 FROM pg_locks WHERE NOT granted`.pipe(
-                  Effect.repeat({
-                    until: (waiting) => waiting.length > 0,
-                    schedule: Schedule.spaced("10 millis")
-                  })
-                )
-                yield* tenants.remove(tenant, "admin")
-              })
+  it.live(
+    "whoever would own, join or invite to a tenant that is being removed meanwhile is told that it is gone",
+    () =>
+      Effect.gen(function* () {
+        const members = yield* Members
+        const invites = yield* Invites
+        const tenants = yield* Tenants
+        const sender = (id: number): Sender => ({ id, kind: "user", name: "Ann" })
+        const at = (app: BotKey, text: string) =>
+          Permission.use((permission) => permission.admit(app, decodeUpdate(messageUpdate(1, { text }, 7))))
+        const entered: ReadonlyArray<
+          (tenant: TenantId) => Effect.Effect<unknown, TenantUnknown | SqlError.SqlError>
+        > = [
+          (tenant: TenantId) => members.claim(tenant, sender(7)),
+          (tenant: TenantId) => members.join(tenant, sender(7), "member"),
+          (tenant: TenantId) => invites.redeem({ tenant, app: defaultApp }, sender(7), "0"),
+          (tenant: TenantId) => invites.create(tenant, { role: "member", uses: 1 }, "admin")
+        ]
+        for (const [nth, enter] of entered.entries()) {
+          const tenant = TenantId.make(`gone-${nth}`)
+          yield* addTenant(tenant)
+          const begun = yield* Deferred.make<void>()
+          const removal = yield* Effect.forkChild(
+            TenantScope.use(({ transaction }) =>
+              transaction(tenant, (sql) =>
+                Effect.gen(function* () {
+                  yield* sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenant} FOR UPDATE`
+                  yield* Deferred.succeed(begun, undefined)
+                  // The other asks for the row it has locked.
+                  yield* sql`SELECT 1 FROM pg_locks WHERE NOT granted`.pipe(
+                    Effect.repeat({
+                      until: (waiting) => waiting.length > 0,
+                      schedule: Schedule.spaced("10 millis")
+                    })
+                  )
+                  yield* tenants.remove(tenant, "admin")
+                })
+              )
             )
           )
-        )
-        yield* Deferred.await(begun)
-        assert.strictEqual(yield* tags(enter(tenant)), "TenantUnknown")
-        yield* Fiber.join(removal)
-        for (const text of ["hello", "/start 0000000000000000"])
-          assert.strictEqual((yield* at({ tenant, app: defaultApp }, text))._tag, "Stranger")
-      }
-    }).pipe(Effect.provide(Layer.provideMerge(Tenants.layer, layer)))
+          yield* Deferred.await(begun)
+          assert.strictEqual(yield* tags(enter(tenant)), "TenantUnknown")
+          yield* Fiber.join(removal)
+          for (const text of ["hello", "/start 0000000000000000"])
+            assert.strictEqual((yield* at({ tenant, app: defaultApp }, text))._tag, "Stranger")
+        }
+      }).pipe(Effect.provide(Layer.provideMerge(Tenants.layer, layer)))
   )
 })

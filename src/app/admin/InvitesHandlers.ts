@@ -47,7 +47,7 @@ export const invitesHandlers = HttpApiBuilder.group(
           yield* existing(tenant)
           const { code, ...invite } = yield* invites.create(tenant, payload, actor)
           return { invite, code: Redacted.value(code), links: yield* linksOf(tenant, code) }
-        }).pipe(Effect.catchTag("SqlError", databaseAway)),
+        }).pipe(Effect.catchTag("TenantUnknown", missing), Effect.catchTag("SqlError", databaseAway)),
       revoke: ({ params: { tenant, invite } }) =>
         invites
           .revoke(tenant, invite, actor)

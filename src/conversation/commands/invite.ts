@@ -40,25 +40,29 @@ const asked = Effect.fnUntraced(function* ({ user, argument }: CommandRequest) {
 export const invite: Command = {
   name: "invite",
   least: "owner",
-  beforehand: Effect.fn("command.invite")(function* (request) {
-    const { invitation } = yield* asked(request)
-    if (invitation === undefined) return []
-    const { user, updateId } = request
-    const port = yield* BotPort
-    const { username } = yield* port.identity(user)
-    const id = `${user.botId}-${updateId}`
-    const made = yield* Invites.use((invites) =>
-      invites.create(user.tenant, { ...invitation, id }, `user:${user.sender}`)
-    )
-    const days = Duration.toDays(defaultInviteLifetime)
-    const text = peopleTexts[user.language].invite({
-      ...invitation,
-      link: inviteLink(username, made.code),
-      days
-    })
-    yield* port.send(user.address, { _tag: "Text", text, linkPreview: false })
-    return []
-  }),
+  beforehand: Effect.fn("command.invite")(
+    function* (request) {
+      const { invitation } = yield* asked(request)
+      if (invitation === undefined) return []
+      const { user, updateId } = request
+      const port = yield* BotPort
+      const { username } = yield* port.identity(user)
+      const id = `${user.botId}-${updateId}`
+      const made = yield* Invites.use((invites) =>
+        invites.create(user.tenant, { ...invitation, id }, `user:${user.sender}`)
+      )
+      const days = Duration.toDays(defaultInviteLifetime)
+      const text = peopleTexts[user.language].invite({
+        ...invitation,
+        link: inviteLink(username, made.code),
+        days
+      })
+      yield* port.send(user.address, { _tag: "Text", text, linkPreview: false })
+      return []
+    },
+    // The tenant is being removed, and its bot with it: there is nobody to answer to.
+    Effect.catchTag("TenantUnknown", () => Effect.succeed([]))
+  ),
   run: (request) =>
     Effect.map(asked(request), ({ refusal }) =>
       refusal === undefined ? [] : [{ _tag: "Text", text: refusal }]
